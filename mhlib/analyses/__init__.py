@@ -1,0 +1,1 @@
+"""One module per evaluation: `Params`, `REQUIRED`, `load`, `check`, `estimate`, `sensitivity`, in this order."""

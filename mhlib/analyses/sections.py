@@ -1,0 +1,58 @@
+"""Records that an analysis hands to its report when a section is more than one library result."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import pandas as pd
+
+from mhlib.errors import DesignError
+from mhlib.findings import Refused, message
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class Listed:
+    """Several results under each other, each row named by its group."""
+
+    table: pd.DataFrame
+
+    @classmethod
+    def of(cls, results: Sequence[tuple[str, object]]) -> Listed:
+        """Tidy frames of the results, with the column `group` in front."""
+        parts = [result.to_frame().assign(group=name) for name, result in results]
+        table = pd.concat(parts, ignore_index=True)
+        return cls(table=table[["group", *(name for name in table if name != "group")]])
+
+    def to_frame(self) -> pd.DataFrame:
+        """All rows."""
+        return self.table
+
+
+def refused_design(error: DesignError) -> Refused:
+    """The refusal that takes a section's place when its design cannot carry the estimate."""
+    return Refused(
+        "design",
+        message("The design of the data cannot carry this estimate: {problem}.", problem=error.problem),
+        message("Data whose design meets the condition named above."),
+    )
+
+
+def without_items() -> Refused:
+    """No reliability from a sum score alone."""
+    return Refused(
+        "no_items",
+        message("The source holds only a total score; reliability cannot be estimated from it."),
+        message("The answers to the single items, one column an item."),
+    )
+
+
+def without_reference() -> Refused:
+    """No accuracy without interviews."""
+    return Refused(
+        "no_reference",
+        message("Nobody was interviewed, so nothing can be said about how well the screen tells cases from non-cases."),
+        message(
+            "Diagnostic interviews, blind to the score, of a random sample of screen-positives and of screen-negatives."
+        ),
+    )
