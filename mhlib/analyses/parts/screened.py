@@ -1,0 +1,58 @@
+"""One screening wave, scored, with whatever interviews there were."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import pandas as pd
+
+from mhlib.data.scales import Scale
+from mhlib.data.screening import ScreeningData
+from mhlib.stats.accuracy import VerificationCounts, verification_counts
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class Screened:
+    """Everyone screened.
+
+    Attributes
+    ----------
+    people : DataFrame, one row a pupil
+        pupil_pid, score (points, missing when unscored), positive, reference and verified (nullable booleans) and
+        whatever columns the source offers (school_pid, level, sex, probability …).
+    items : DataFrame or None
+        Keyed answers in points, NaN where missing; columns item_1 … item_k.
+    scale : Scale or None
+        The codebook.
+    screening : ScreeningData
+        What the source said about the wave.
+    """
+
+    people: pd.DataFrame
+    items: pd.DataFrame | None
+    scale: Scale | None
+    screening: ScreeningData
+
+    @property
+    def provenance(self) -> object:
+        """Where the rows came from."""
+        return self.screening.provenance
+
+    @property
+    def scored(self) -> pd.DataFrame:
+        """Those with a score: an unscored pupil is neither positive nor negative."""
+        return self.people[self.people["score"].notna()]
+
+    @property
+    def interviewed(self) -> pd.DataFrame:
+        """Those with a score and a reference."""
+        scored = self.scored
+        return scored[scored["verified"].fillna(False).astype(bool)]
+
+    @property
+    def counts(self) -> VerificationCounts:
+        """The two-by-two table with its two unverified cells."""
+        scored = self.scored
+        return verification_counts(
+            scored["positive"].astype(bool), scored["reference"], verified=scored["verified"].fillna(False).astype(bool)
+        )
