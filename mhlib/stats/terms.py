@@ -1,0 +1,28 @@
+"""The one shape in which every result of the statistics library turns into a table."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+
+import numpy as np
+import pandas as pd
+
+TERM_COLUMNS = ("term", "estimate", "std_error", "conf_low", "conf_high", "p_value")
+
+
+def term_frame(rows: Sequence[Mapping[str, object]]) -> pd.DataFrame:
+    """Give the rows as a frame that begins with :data:`TERM_COLUMNS`; a number that is not defined is NaN.
+
+    Parameters
+    ----------
+    rows : sequence of mapping
+        One mapping a term; keys beyond the six columns follow in the order of first appearance.
+
+    Returns
+    -------
+    pandas.DataFrame
+        One row a term; `conf_low <= estimate <= conf_high` wherever all three exist.
+    """
+    frame = pd.DataFrame.from_records([{**dict.fromkeys(TERM_COLUMNS[1:], np.nan), **row} for row in rows])
+    extra = [column for column in frame.columns if column not in TERM_COLUMNS]
+    return frame[[*TERM_COLUMNS, *extra]]
