@@ -103,7 +103,9 @@ def scales() -> dict[str, Scale]:
 def _scale(key: str, book: Mapping[str, object]) -> Scale:
     where = f"codebook {key}"
     if key_checksum(book) != book["checksum"]:
-        raise DataError(where, "the key does not match its checksum", remedy="restore the key, or review and renew both")
+        raise DataError(
+            where, "the key does not match its checksum", remedy="restore the key, or review and renew both"
+        )
     everything = tuple(range(1, book["n_items"] + 1))
     subscales = {name: tuple(items) for name, items in book.get("subscales", {}).items()}
     stray = sorted({item for items in subscales.values() for item in items} - set(everything))

@@ -101,7 +101,9 @@ def load_screening(
     if len(source.tables()) > 1 and main is None:
         raise ParamsError(source.spec, "several tables and no role response", remedy="name it under tables:")
     names = _item_columns(source, main, scale, items)
-    raw = source.frame(main, columns=_wanted(source, main, columns, names), where=_wave_filter(source, main, columns, wave))
+    raw = source.frame(
+        main, columns=_wanted(source, main, columns, names), where=_wave_filter(source, main, columns, wave)
+    )
     flat = _mapped(raw, columns, values, names)
     if source.kind in ("synthetic", "folder", "database") and "assessment" in source.tables():
         flat = _joined(flat, source, wave)
@@ -109,12 +111,11 @@ def load_screening(
     flat, enrolled, moved = _with_roster(flat, source, tables, columns, wave)
     if "item_1" not in flat and "score" not in flat:
         raise DataError(source.spec, "neither item columns nor a score", remedy="map them under columns: or items:")
-    used = [table for table in (main, *CITY, *tables.values()) if table]
     return ScreeningData(
         frame=_verification(flat), enrolled=enrolled, waves=_waves(source, main, columns), moved=moved,
         last_answered=_last_day(flat),
         provenance=Provenance(
-            kind=source.kind, source=source.spec, sha256=source.fingerprint(used if main else None), rows_read=len(raw)
+            kind=source.kind, source=source.spec, sha256=source.fingerprint(), rows_read=len(raw)
         ),
     )  # fmt: skip
 
@@ -149,7 +150,9 @@ def _item_columns(source: Source, table: str | None, scale: Scale | None, items:
 
 def _wanted(source: Source, table: str | None, columns: Mapping[str, str], items: Sequence[str]) -> list[str]:
     there = source.header(table)
-    absent = [f"{name} ({theirs})" for name, theirs in columns.items() if theirs not in there and name not in ROSTER_ONLY]
+    absent = [
+        f"{name} ({theirs})" for name, theirs in columns.items() if theirs not in there and name not in ROSTER_ONLY
+    ]
     if absent:
         raise DataError(source.spec, f"no column for {', '.join(absent)}", allowed=", ".join(there))
     named = [columns.get(name, name) for name in SCREENING.columns]

@@ -52,10 +52,12 @@ class Source:
         return tuple(path for path in _files(Path(self.location)) if tables is None or readers.stem(path) in tables)
 
     def fingerprint(self, tables: Sequence[str] | None = None) -> str:
-        """SHA-256 of the names and bytes of the inputs; of a database server, of the tables' content."""
+        """SHA-256 of a file; of a folder's names and bytes; of a database server's content."""
         paths = self.inputs(tables)
         if not paths:
             return readers.database_fingerprint(str(self.location), tables)
+        if self.kind == "file":
+            return _file_sha256(paths[0]).hex()
         digest = hashlib.sha256()
         for path in paths:
             digest.update(path.name.encode())

@@ -57,7 +57,11 @@ def people(seed: int, n_schools: int, n_pupils: int) -> People:
     entered = np.repeat(cohorts, size)
     stays = rng.random((len(entered), 2)) < (GRADE_SIZE["J"] / GRADE_SIZE["P"], GRADE_SIZE["S"] / GRADE_SIZE["J"])
     stays[:, 1] &= stays[:, 0]
-    stage = {"P": (entered, np.ones(len(entered), bool)), "J": (entered + 6, stays[:, 0]), "S": (entered + 9, stays[:, 1])}
+    stage = {
+        "P": (entered, np.ones(len(entered), bool)),
+        "J": (entered + 6, stays[:, 0]),
+        "S": (entered + 9, stays[:, 1]),
+    }
     rows, classes = [], []
     for level, (entry, there) in stage.items():
         own = np.flatnonzero(school["level"].isin(["S", "V"] if level == "S" else [level]))

@@ -56,7 +56,9 @@ def _outcomes(rng, design, effect, some, arm, made) -> tuple[pd.DataFrame, np.nd
     trait = rng.normal(0, np.sqrt(0.6), n)
 
     def occasion(shift):
-        return school + klass + trait + rng.normal(0, np.sqrt(1 - 0.6 - planted.ICC_SCHOOL - planted.ICC_CLASS), n) + shift
+        return (
+            school + klass + trait + rng.normal(0, np.sqrt(1 - 0.6 - planted.ICC_SCHOOL - planted.ICC_CLASS), n) + shift
+        )
 
     pre = occasion(0.0)
     served = (pre >= 1.0) if design == "above_cutoff" else arm == 1

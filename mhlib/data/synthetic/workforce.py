@@ -18,7 +18,9 @@ def teachers(seed: int, school: pd.DataFrame, n_pupils: int) -> dict[str, pd.Dat
     rng = rng_of(seed, "teacher")
     n = max(len(school) * 4, round(n_pupils / PUPILS_PER_TEACHER))
     weight = school["size_weight"].to_numpy()
-    at = np.r_[np.repeat(np.arange(len(school)), 2), rng.choice(len(school), n - 2 * len(school), p=weight / weight.sum())]
+    at = np.r_[
+        np.repeat(np.arange(len(school)), 2), rng.choice(len(school), n - 2 * len(school), p=weight / weight.sum())
+    ]
     hired = pd.Timestamp("2023-08-15") - pd.to_timedelta(rng.integers(0, 30 * 365, n), unit="D")
     new = rng.random(n) < 0.025
     hired = hired.where(~new, pd.Timestamp("2025-08-20"))

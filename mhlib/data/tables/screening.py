@@ -14,14 +14,25 @@ SCREENING = Table(
         "grade": Column("integer", "Grade.", low=1, high=12, required=False, missing=True),
         "sex": Column("integer", "0 boy, 1 girl.", allowed=(0, 1), required=False, missing=True),
         "answered_on": Column("date", "Day of answering.", required=False, missing=True),
-        "score": Column("number", "Sum score, where there are no item columns.", unit="points", required=False,
-                        missing=True),  # fmt: skip
+        "score": Column(
+            "number", "Sum score, where there are no item columns.", unit="points", required=False, missing=True
+        ),  # fmt: skip
         "verified": Column("flag", "Whether a reference interview was held.", required=False, missing=True),
-        "reference": Column("flag", "Case by the reference standard; empty for whoever was not interviewed.",
-                            required=False, missing=True),  # fmt: skip
-        "verification_probability": Column("number", "Chance with which the pupil was drawn for the interview.",
-                                           unit="proportion", low=0, high=1, required=False,
-                                           missing=True),  # fmt: skip
+        "reference": Column(
+            "flag",
+            "Case by the reference standard; empty for whoever was not interviewed.",
+            required=False,
+            missing=True,
+        ),  # fmt: skip
+        "verification_probability": Column(
+            "number",
+            "Chance with which the pupil was drawn for the interview.",
+            unit="proportion",
+            low=0,
+            high=1,
+            required=False,
+            missing=True,
+        ),  # fmt: skip
     },
     key=("pupil_pid", "wave"),
 )

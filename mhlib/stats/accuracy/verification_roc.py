@@ -191,9 +191,7 @@ def pooled_bands(n_verified: np.ndarray) -> np.ndarray:
         held += number
         if held >= FEWEST_IN_BAND:
             current, held = current + 1, 0.0
-    if 0 < held < FEWEST_IN_BAND and current > 0:
-        band[band == current] = current - 1
-    elif held == 0 and (band == current).any() and current > 0:
+    if (0 < held < FEWEST_IN_BAND and current > 0) or (held == 0 and (band == current).any() and current > 0):
         band[band == current] = current - 1
     return band
 

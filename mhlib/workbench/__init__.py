@@ -1,0 +1,1 @@
+"""From parameter files to published reports: validation, keys, execution, outcome, publishing."""

@@ -1,0 +1,138 @@
+"""One notebook in one kernel: papermill, a private socket, one thread of BLAS, a limit of time, no trust in metadata."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import tempfile
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+
+from mhlib import errors
+from mhlib.errors import MhlibError, WorkbenchError
+
+ELEMENT = "application/vnd.mhlib.element+json"
+ONE_THREAD = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS", "VECLIB_MAXIMUM_THREADS")
+
+
+class NotebookFailed(MhlibError):
+    """A notebook that did not finish: carries the class of the fault, its exit code and what was run of it."""
+
+    def __init__(self, error: MhlibError, kind: str, notebook: object | None, cell: int | None) -> None:
+        super().__init__(error.where, error.problem, allowed=error.allowed, remedy=error.remedy)
+        self.exit_code, self.kind, self.notebook, self.cell = error.exit_code, kind, notebook, cell
+
+
+@contextlib.contextmanager
+def _environment(changes: Mapping[str, str]) -> Iterator[None]:
+    """The process environment with `changes`, which the kernel inherits."""
+    before = {name: os.environ.get(name) for name in changes}
+    os.environ.update(changes)
+    try:
+        yield
+    finally:
+        for name, value in before.items():
+            os.environ.pop(name) if value is None else os.environ.update({name: value})
+
+
+def execute(
+    notebook: Path, params: Mapping[str, object], *, scratch: Path, environment: Mapping[str, str], timeout: float
+) -> object:
+    """Run a notebook to its end and return it.
+
+    Parameters
+    ----------
+    params : mapping
+        JSON-like values for the parameters cell.
+    scratch : Path
+        Folder of this run alone; the kernel works there and sees it as MHLIB_RUN_DIR.
+    timeout : float
+        Seconds for each cell.
+
+    Raises
+    ------
+    NotebookFailed
+        With exit code 10–13 where the kernel raised one of mhlib's errors, else 20.
+    """
+    import nbformat
+    import papermill
+
+    target = scratch / "executed.ipynb"
+    one = {name: "1" for name in ONE_THREAD}
+    changes = {"MHLIB_RUN_DIR": str(scratch), "PYTHONHASHSEED": "0", **one, **environment}
+    # A socket's path may have 108 characters at most, so it lies in the system's own temporary folder.
+    with _environment(changes), tempfile.TemporaryDirectory(prefix="mh") as sockets:
+        try:
+            finished = papermill.execute_notebook(
+                str(notebook), str(target), parameters=dict(params), progress_bar=False, log_output=False,
+                kernel_name="python3", execution_timeout=timeout, start_timeout=120, cwd=str(scratch),
+                request_save_on_cell_execute=False, config=_private_sockets(Path(sockets)),
+            )  # fmt: skip
+        except Exception as error:
+            partial = nbformat.read(target, as_version=4) if target.exists() else None
+            raise _failure(error, partial, timeout) from None
+    _ran_to_the_end(finished)
+    return finished
+
+
+def _private_sockets(folder: Path) -> object:
+    from traitlets.config import Config
+
+    return Config({"KernelManager": {"transport": "ipc", "ip": str(folder / "k")}})
+
+
+def _failure(error: Exception, partial: object, timeout: float) -> NotebookFailed:
+    """What went wrong, in the house's words: mhlib's own messages stand, any other stays unsaid but for its class."""
+    kind = type(error).__name__
+    if kind == "PapermillExecutionError":
+        return _cell_failure(error, partial)
+    if kind == "DeadKernelError":
+        fault = WorkbenchError("kernel", "the kernel died", remedy="look for a lack of memory, then run again")
+    elif kind == "CellTimeoutError":
+        fault = WorkbenchError("kernel", f"a cell ran longer than {timeout:g} seconds", remedy="raise --timeout")
+    elif isinstance(error, OSError):
+        fault = _disk_error(error)
+    else:
+        fault = WorkbenchError("papermill", f"the notebook could not be run ({kind})")
+    return NotebookFailed(fault, kind, partial, None)
+
+
+def _cell_failure(error: Exception, partial: object) -> NotebookFailed:
+    own = getattr(errors, error.ename, None)
+    cell = getattr(error, "cell_index", None)
+    if isinstance(own, type) and issubclass(own, MhlibError):
+        where, _, rest = str(error.evalue).partition(": ")
+        return NotebookFailed(own(where, rest), error.ename, partial, cell)
+    fault = WorkbenchError(f"cell {cell}", f"raised {error.ename}", remedy="run the notebook in JupyterLab to see it")
+    return NotebookFailed(fault, error.ename, partial, cell)
+
+
+def _disk_error(error: OSError) -> WorkbenchError:
+    return WorkbenchError("reports", f"cannot be written ({error.strerror})", remedy="free space or mend the rights")
+
+
+def _ran_to_the_end(notebook: object) -> None:
+    """Every code cell has run, in order, without an error: papermill's own word for it is not taken."""
+    counts = [cell.execution_count for cell in notebook.cells if cell.cell_type == "code" and cell.source.strip()]
+    if counts != list(range(1, len(counts) + 1)):
+        done = sum(count is not None for count in counts)
+        fault = WorkbenchError("notebook", f"{done} of {len(counts)} cells ran", remedy="no cell may end the kernel")
+        raise NotebookFailed(fault, "Unfinished", notebook, None)
+
+
+def without_raw_outputs(notebook: object) -> object:
+    """A half-run notebook that may be kept: gated elements stay, of an error only its class and mhlib's own words."""
+    for cell in notebook.cells:
+        if cell.cell_type == "code":
+            cell.outputs = [kept for output in cell.outputs if (kept := _kept(output)) is not None]
+        cell.metadata.pop("papermill", None)
+    notebook.metadata.pop("papermill", None)
+    return notebook
+
+
+def _kept(output: dict) -> dict | None:
+    if output["output_type"] == "error":
+        own = getattr(errors, output["ename"], None)
+        words = output["evalue"] if isinstance(own, type) and issubclass(own, MhlibError) else ""
+        return output | {"traceback": [], "evalue": words}
+    return output if ELEMENT in output.get("data", {}) else None
