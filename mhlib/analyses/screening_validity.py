@@ -15,6 +15,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Literal
 
+import numpy as np
 import pandas as pd
 from pydantic import Field
 
@@ -29,6 +30,7 @@ from mhlib.errors import DesignError
 from mhlib.findings import Check, Count, Message, Refused, message
 from mhlib.params import BaseParams
 from mhlib.stats.accuracy import (
+    CarriedValues,
     CutoffsResult,
     RocResult,
     TwoByTwo,
@@ -39,6 +41,7 @@ from mhlib.stats.accuracy import (
     cutoffs,
     false_negatives_check,
     naive_accuracy_refusal,
+    predictive_values_at,
     roc,
     two_by_two_from_rows,
     verification_corrected,
@@ -48,8 +51,8 @@ from mhlib.stats.measurement import ItemAnalysis, cronbach_alpha, item_analysis,
 from mhlib.stats.monitoring import ProportionResult, proportion
 
 REQUIRED = (
-    "answer", "flow", "positives", "checks", "reliability", "items", "naive", "corrected", "roc", "cutoffs", "plan",
-    "strata", "sensitivity", "provenance",
+    "answer", "flow", "positives", "checks", "reliability", "items", "naive", "corrected", "roc", "cutoffs", "carried",
+    "plan", "strata", "sensitivity", "provenance",
 )  # fmt: skip
 
 
@@ -103,6 +106,7 @@ class ScreeningValidityResult:
     corrected: VerificationCorrected | Refused
     corrected_roc: RocResult | Refused
     cutoffs: CutoffsResult | Refused
+    carried: CarriedValues | Refused
     plan: VerificationPlan | Refused
     strata: pd.DataFrame | Refused
 
@@ -159,6 +163,7 @@ def estimate(data: Screened, params: Params) -> ScreeningValidityResult:
         items=without_items() if data.items is None else item_analysis(data.items),
         naive=naive, naive_roc=naive_roc, corrected=corrected, corrected_roc=corrected_roc,
         cutoffs=_cutoffs(data, params),
+        carried=_carried(corrected, params),
         plan=verification_sample.interview_plan(data, interviews=params.interviews, conf_level=params.conf_level),
         strata=verification_sample.strata(data, **sample),
     )  # fmt: skip
@@ -223,9 +228,10 @@ def _corrected(data: Screened, params: Params) -> tuple[VerificationCorrected | 
     scored, shared = data.scored, _verification(data, params)
     try:
         table = verification_corrected(scored["positive"].astype(bool), scored["reference"], **shared)
+        bands = {} if "verification_probability" in shared else {"bands": [params.cutoff]}
         curve = verification_corrected_roc(
-            scored["score"], scored["reference"], method="begg_greenes", bands=[params.cutoff], seed=params.seed,
-            direction=params.direction, **shared,
+            scored["score"], scored["reference"], seed=params.seed, direction=params.direction,
+            **shared | {"method": "ipw"} | bands,
         )  # fmt: skip
         return table, curve
     except DesignError as error:
@@ -233,9 +239,34 @@ def _corrected(data: Screened, params: Params) -> tuple[VerificationCorrected | 
 
 
 def _verification(data: Screened, params: Params) -> dict[str, object]:
+    """How to put the unverified back: by the stated chances where they are known, else by the screening result."""
     scored = data.scored
     seen = scored["verified"].fillna(False).astype(bool)
-    return {"verified": seen, "cluster": _cluster(scored, params), "conf_level": params.conf_level}
+    shared = {"verified": seen, "cluster": _cluster(scored, params), "conf_level": params.conf_level}
+    chance = scored.get("verification_probability")
+    if chance is None or chance[seen].isna().any():
+        return shared | {"method": "begg_greenes"}
+    return shared | {"method": "ipw", "verification_probability": chance}
+
+
+def _carried(result: VerificationCorrected | Refused, params: Params) -> CarriedValues | Refused:
+    """Predictive values where cases are as rare as `local_prevalence` says."""
+    if params.local_prevalence is None:
+        return Refused(
+            "no_local_prevalence",
+            message("No other prevalence is stated to carry the predictive values to."),
+            message("The prevalence of cases where the screen shall be used, as parameter local_prevalence."),
+        )
+    if isinstance(result, Refused):
+        return result
+    rows = result.to_frame().set_index("term")
+    shares = {term: (rows.at[term, "estimate"], rows.at[term, "std_error"]) for term in ("sensitivity", "specificity")}
+    try:
+        return predictive_values_at(
+            params.local_prevalence, **shares, n_used=result.n_used, conf_level=params.conf_level
+        )
+    except DesignError as error:
+        return refused_design(error)
 
 
 def _cutoffs(data: Screened, params: Params) -> CutoffsResult | Refused:
@@ -246,7 +277,9 @@ def _cutoffs(data: Screened, params: Params) -> CutoffsResult | Refused:
             message("No interview capacity is stated, so no cut-off can be fitted to it."),
             message("The number of diagnostic interviews that can be held in a term, as parameter capacity."),
         )
-    return cutoffs(data.scored["score"], criterion="capacity", capacity=params.capacity, conf_level=params.conf_level)
+    # A prorated score may lie between two points; whoever is below the next whole point is below that cut-off.
+    whole = np.floor(data.scored["score"].to_numpy(dtype=float))
+    return cutoffs(whole, criterion="capacity", capacity=params.capacity, conf_level=params.conf_level)
 
 
 def sensitivity(data: Screened, params: Params) -> Listed | Refused:

@@ -19,9 +19,10 @@ class Listed:
 
     @classmethod
     def of(cls, results: Sequence[tuple[str, object]]) -> Listed:
-        """Tidy frames of the results, with the column `group` in front."""
+        """Tidy frames of the results, with the column `group` in front; rows without an interval stay out."""
         parts = [result.to_frame().assign(group=name) for name, result in results]
         table = pd.concat(parts, ignore_index=True)
+        table = table[table["conf_low"].notna()].reset_index(drop=True)
         return cls(table=table[["group", *(name for name in table if name != "group")]])
 
     def to_frame(self) -> pd.DataFrame:

@@ -41,8 +41,10 @@ def strata(data: Screened, *, cutoff: int, direction: str, interviews: int) -> p
     if scored["positive"].astype(bool).all():
         return refused_design(DesignError("strata", "nobody is screen-negative"))
     towards, edge = _towards_distress(scored["score"], cutoff, direction)
-    bands = sorted({edge - max(1, abs(cutoff) // part) for part in (4, 2)})
-    return allocate_verification(towards, cutoff=edge, n=interviews, bands=bands)
+    lowest = float(towards.min())
+    bands = sorted({inner for part in (4, 2) if (inner := edge - max(1, abs(cutoff) // part)) > lowest})
+    spread = allocate_verification(towards, cutoff=edge, n=interviews, bands=bands)
+    return spread.assign(band=[_band(row, lowest, direction) for row in spread.itertuples()])
 
 
 def invitations(data: Screened, *, cutoff: int, direction: str, interviews: int, seed: int) -> pd.DataFrame | Refused:
@@ -54,7 +56,8 @@ def invitations(data: Screened, *, cutoff: int, direction: str, interviews: int,
     towards, _ = _towards_distress(scored["score"], cutoff, direction)
     band = pd.Series(pd.NA, index=scored.index, dtype="string")
     for row in plan.itertuples():
-        band[(towards >= row.low) & (towards <= row.high)] = row.band
+        inside = (towards >= row.low) & (towards < row.high)
+        band[inside.to_numpy(dtype=bool)] = row.band
     sizes = dict(zip(plan["band"], plan["n_sample"], strict=True))
     drawn = draw_verification_sample(band, sizes, seed=seed)
     return drawn.assign(pupil_pid=scored["pupil_pid"].to_numpy()[drawn["position"]])
@@ -62,3 +65,10 @@ def invitations(data: Screened, *, cutoff: int, direction: str, interviews: int,
 
 def _towards_distress(scores: pd.Series, cutoff: int, direction: str) -> tuple[pd.Series, int]:
     return (scores, cutoff) if direction == ">=" else (-scores, -cutoff)
+
+
+def _band(row: object, lowest: float, direction: str) -> str:
+    """The band's scores as a reader meets them, whole points."""
+    first, last = int(max(row.low, lowest)), int(row.high) - 1
+    ends = (first, last) if direction == ">=" else (-last, -first)
+    return f"{ends[0]}–{ends[1]}" if ends[0] != ends[1] else str(ends[0])

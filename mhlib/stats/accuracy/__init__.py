@@ -1,5 +1,6 @@
 """How well a screen tells cases from non-cases, and what may be said when few were verified."""
 
+from mhlib.stats.accuracy.carried import CarriedValues, predictive_values_at
 from mhlib.stats.accuracy.comparison import RocComparison, compare_roc, compare_roc_independent
 from mhlib.stats.accuracy.cutoff_choice import CutoffsResult, cutoffs
 from mhlib.stats.accuracy.imperfect_reference import RoganGladen, rogan_gladen
@@ -27,6 +28,8 @@ from mhlib.stats.accuracy.verification_plan_table import (
 from mhlib.stats.accuracy.verification_roc import verification_corrected_roc
 
 __all__ = [
+    "CarriedValues",
+    "predictive_values_at",
     "CutoffsResult",
     "RocComparison",
     "RocResult",
