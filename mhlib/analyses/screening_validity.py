@@ -15,7 +15,6 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Literal
 
-import numpy as np
 import pandas as pd
 from pydantic import Field
 
@@ -164,7 +163,9 @@ def estimate(data: Screened, params: Params) -> ScreeningValidityResult:
         naive=naive, naive_roc=naive_roc, corrected=corrected, corrected_roc=corrected_roc,
         cutoffs=_cutoffs(data, params),
         carried=_carried(corrected, params),
-        plan=verification_sample.interview_plan(data, interviews=params.interviews, conf_level=params.conf_level),
+        plan=verification_sample.interview_plan(
+            data, corrected, interviews=params.interviews, conf_level=params.conf_level
+        ),
         strata=verification_sample.strata(data, **sample),
     )  # fmt: skip
 
@@ -230,7 +231,7 @@ def _corrected(data: Screened, params: Params) -> tuple[VerificationCorrected | 
         table = verification_corrected(scored["positive"].astype(bool), scored["reference"], **shared)
         bands = {} if "verification_probability" in shared else {"bands": [params.cutoff]}
         curve = verification_corrected_roc(
-            scored["score"], scored["reference"], seed=params.seed, direction=params.direction,
+            data.whole_points, scored["reference"], seed=params.seed, direction=params.direction,
             **shared | {"method": "ipw"} | bands,
         )  # fmt: skip
         return table, curve
@@ -277,9 +278,7 @@ def _cutoffs(data: Screened, params: Params) -> CutoffsResult | Refused:
             message("No interview capacity is stated, so no cut-off can be fitted to it."),
             message("The number of diagnostic interviews that can be held in a term, as parameter capacity."),
         )
-    # A prorated score may lie between two points; whoever is below the next whole point is below that cut-off.
-    whole = np.floor(data.scored["score"].to_numpy(dtype=float))
-    return cutoffs(whole, criterion="capacity", capacity=params.capacity, conf_level=params.conf_level)
+    return cutoffs(data.whole_points, criterion="capacity", capacity=params.capacity, conf_level=params.conf_level)
 
 
 def sensitivity(data: Screened, params: Params) -> Listed | Refused:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+import numpy as np
 import pandas as pd
 
 from mhlib.data.scales import Scale
@@ -42,6 +43,11 @@ class Screened:
     def scored(self) -> pd.DataFrame:
         """Those with a score: an unscored pupil is neither positive nor negative."""
         return self.people[self.people["score"].notna()]
+
+    @property
+    def whole_points(self) -> pd.Series:
+        """Scores in whole points: a prorated score below the next point is below that cut-off."""
+        return np.floor(self.scored["score"].astype(float))
 
     @property
     def interviewed(self) -> pd.DataFrame:

@@ -9,6 +9,7 @@ from mhlib.analyses.parts.sections import refused_design
 from mhlib.errors import DesignError
 from mhlib.findings import Refused
 from mhlib.stats.accuracy import (
+    VerificationCorrected,
     VerificationPlan,
     allocate_verification,
     draw_verification_sample,
@@ -21,7 +22,9 @@ SUPPOSED_PPV, SUPPOSED_MISS_RATE = 0.20, 0.01
 SIZES = (200, 500, 1000, 2000, 5000)
 
 
-def interview_plan(data: Screened, *, interviews: int, conf_level: float) -> VerificationPlan | Refused:
+def interview_plan(
+    data: Screened, corrected: VerificationCorrected | Refused, *, interviews: int, conf_level: float
+) -> VerificationPlan | Refused:
     """The sensitivity interval to expect for different numbers of interviewed screen-negatives."""
     counts = data.counts
     if not counts.n_positive or not counts.n_negative:
@@ -30,7 +33,7 @@ def interview_plan(data: Screened, *, interviews: int, conf_level: float) -> Ver
     sizes = sorted({size for size in (*SIZES, interviews) if size <= counts.n_negative}) or [counts.n_negative]
     return verification_plan(
         counts.n_positive, counts.n_negative, ppv=counts.tp / verified if counts.tp else SUPPOSED_PPV,
-        miss_rate=counts.fn / (counts.fn + counts.tn) if counts.fn else SUPPOSED_MISS_RATE,
+        miss_rate=SUPPOSED_MISS_RATE if isinstance(corrected, Refused) else max(1 - corrected.npv, 1e-6),
         n_positive_verified=verified or counts.n_positive, n_negative_verified=sizes, conf_level=conf_level,
     )  # fmt: skip
 

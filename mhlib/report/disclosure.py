@@ -1,0 +1,145 @@
+"""The gate: the last step before anything is shown, and the only door to the page.
+
+Primary suppression and rounding. Secondary suppression, the audit and the release ledger are not here yet.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+import pandas as pd
+
+from mhlib.errors import DisclosureError
+from mhlib.report.vocabulary import COLUMNS, TERMS
+
+
+@dataclass(frozen=True, slots=True)
+class Policy:
+    """What an audience may see.
+
+    Attributes
+    ----------
+    min_cell : int
+        Smaller counts are hidden.
+    round_to : int
+        Counts are rounded to multiples of it.
+    min_denominator : int
+        Percentages of fewer people are hidden.
+    """
+
+    audience: str
+    min_cell: int
+    round_to: int
+    min_denominator: int
+
+
+POLICIES = {
+    "public": Policy("public", 10, 5, 30),
+    "closed": Policy("closed", 8, 5, 30),
+    "open_data": Policy("open_data", 0, 1, 1),
+}
+# A denominator from which one decimal of a percentage does not give the count back.
+ONE_DECIMAL_FROM = 1000
+
+
+@dataclass(frozen=True, slots=True)
+class Gate:
+    """Lets numbers through as the policy allows; a hidden one is None."""
+
+    policy: Policy
+
+    @classmethod
+    def of(cls, audience: str) -> Gate:
+        """The gate of an audience."""
+        if audience not in POLICIES:
+            raise DisclosureError("disclosure", f"unknown audience {audience}", allowed=", ".join(POLICIES))
+        return cls(POLICIES[audience])
+
+    def count(self, n: float | None) -> int | None:
+        """A number of people: hidden below the least cell, else rounded. Nobody at all is hidden too."""
+        if n is None or math.isnan(n) or n < self.policy.min_cell:
+            return None
+        step = self.policy.round_to
+        return int(step * math.floor(n / step + 0.5))
+
+    def decimals(self, denominator: float) -> int:
+        """Decimals of a percentage over so many people."""
+        return 1 if self.policy.audience == "open_data" or denominator >= ONE_DECIMAL_FROM else 0
+
+    def proportion(self, value: float, denominator: float, numerator: float | None = None) -> float | None:
+        """A share, from the rounded counts where there are counts; hidden over few people or of a hidden numerator."""
+        if value is None or math.isnan(value) or denominator < self.policy.min_denominator:
+            return None
+        if self.policy.audience == "open_data":
+            return value
+        plain = numerator is not None and abs(numerator / denominator - value) < 1e-9
+        if plain:
+            rounded = self.count(numerator)
+            if rounded is None or self.count(denominator - numerator) is None:
+                return None
+            value = rounded / self.count(denominator)
+        return round(value, 2 + self.decimals(denominator))
+
+    def estimate(self, value: float | None, n_used: float) -> float | None:
+        """A number that is not a share: hidden when fewer people than the least cell stand behind it."""
+        return None if value is None or math.isnan(value) or n_used < self.policy.min_cell else value
+
+    def frame(self, frame: pd.DataFrame, *, where: str) -> pd.DataFrame:
+        """A table with every cell gated by the kind of its column and, for estimates, of its term.
+
+        Raises
+        ------
+        DisclosureError
+            If a column is not in the vocabulary, or nothing says how many people stand behind a row's estimates.
+        """
+        unknown = [name for name in frame if name not in COLUMNS]
+        if unknown:
+            raise DisclosureError(where, f"columns {', '.join(map(str, unknown))} are not in the vocabulary",
+                                  allowed="columns of report/vocabulary.py", remedy="add them there")  # fmt: skip
+        rows = [self._row(row, where) for row in frame.to_dict("records")]
+        return pd.DataFrame(rows, columns=list(frame), dtype=object)
+
+    def _row(self, row: Mapping[str, object], where: str) -> dict[str, object]:
+        behind = _people_behind(row, where)
+        return {name: self._cell(name, value, row, behind) for name, value in row.items()}
+
+    def _cell(self, name: str, value: object, row: Mapping[str, object], behind: float) -> object:
+        kind = kind_of(name, row)
+        if value is None or value is pd.NA or (isinstance(value, float) and math.isnan(value)):
+            return None
+        if kind in ("text", "plan", "plan_share", "flag"):
+            return value
+        if kind == "count":
+            return self.count(float(value))
+        if kind == "proportion":
+            denominator = _number(row.get("denominator")) or behind
+            numerator = _number(row.get("numerator")) if name == "estimate" else None
+            return self.proportion(float(value), denominator, numerator)
+        return self.estimate(float(value), behind)
+
+
+def kind_of(column: str, row: Mapping[str, object]) -> str:
+    """Kind of a cell: the column's, or for an estimate and its interval the term's."""
+    kind = COLUMNS[column].kind
+    if kind != "by_term":
+        return kind
+    term = TERMS.get(str(row.get("term")))
+    return term.kind if term is not None else "estimate"
+
+
+def _number(value: object) -> float | None:
+    return None if value is None or value is pd.NA or (isinstance(value, float) and math.isnan(value)) else float(value)
+
+
+def _people_behind(row: Mapping[str, object], where: str) -> float:
+    """The fewest people that any of a row's own totals names; estimates without any are refused."""
+    found = [_number(row.get(name)) for name in ("denominator", "n_used", "n", "n_people", "referrals")]
+    known = [number for number in found if number is not None]
+    if known:
+        return min(known)
+    if any(kind_of(name, row) in ("proportion", "estimate", "p_value") for name in row):
+        raise DisclosureError(where, "nothing says how many people stand behind the estimates",
+                              remedy="give the column n_used or denominator")  # fmt: skip
+    return math.inf

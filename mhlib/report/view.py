@@ -1,0 +1,291 @@
+"""What a notebook says to its reader: every call shows one element, gated, in both languages at once."""
+
+from __future__ import annotations
+
+import csv
+import json
+import os
+import re
+from collections.abc import Callable, Sequence
+from html import escape
+from pathlib import Path
+from typing import Protocol
+
+import pandas as pd
+
+from mhlib.errors import DisclosureError
+from mhlib.findings import Check, Count, Message, Refused, message
+from mhlib.report import tables
+from mhlib.report.disclosure import Gate
+from mhlib.report.flow import flow_svg
+from mhlib.report.language import LANGUAGES, count_words, translated, words
+from mhlib.report.vocabulary import AUDIENCES
+
+ELEMENT = "application/vnd.mhlib.element+json"
+NOTICE = message("Simulated data; they stand for no real place.")
+NUMBERED = {"table": message("Table {number}. "), "figure": message("Figure {number}. ")}
+MARKS = {
+    True: ("pass", "✓", message("held")),
+    False: ("fail", "✗", message("did not hold")),
+    None: ("unknown", "?", message("could not be looked at")),
+}
+
+
+class Provenance(Protocol):
+    """What a report must know of its rows."""
+
+    kind: str
+    source: str
+    sha256: str
+    rows_read: int
+
+
+def open_report(params: object, data: object) -> View:
+    """The view of one report: its gate comes from `params.disclosure`, its origin from `data.provenance`.
+
+    Raises
+    ------
+    DisclosureError
+        If open_data is asked for and the source is not the published file.
+    """
+    origin = data.provenance
+    params.is_the_published_file(origin.sha256, where=origin.source)
+    return View(params, origin)
+
+
+class View:
+    """Shows elements; holds the numbering of figures and tables and nothing of the data."""
+
+    def __init__(self, params: object, origin: Provenance) -> None:
+        self._params, self._origin = params, origin
+        self._gate = Gate.of(params.disclosure)
+        self._simulated = origin.kind == "synthetic" or "minimal" in origin.source
+        self._numbers = {"table": 0, "figure": 0}
+        self._names: set[str] = set()
+        page = {"simulated": self._simulated, "disclosure": AUDIENCES[params.disclosure].template, "as_of": str(params.as_of),
+                "evaluation": params.evaluation}  # fmt: skip
+        self._show("page", "page", lambda language: "", page=page, rows=origin.rows_read)
+
+    def answer(self, messages: Sequence[Message]) -> None:
+        """The answer in words; the first sentence stands out."""
+
+        def html(language: str) -> str:
+            first, *rest = (escape(words(text, language, self._gate)) for text in messages)
+            return f'<div class="answer"><p class="lead">{first}</p>{"".join(f"<p>{text}</p>" for text in rest)}</div>'
+
+        self._show("answer", "answer", html)
+
+    def sentence(self, text: Message, *, name: str = "sentence") -> None:
+        """One paragraph."""
+        self._show(name, "sentence", lambda language: f"<p>{escape(words(text, language, self._gate))}</p>")
+
+    def flow(self, name: str, steps: Sequence[tuple[Message, Count]], *, caption: str) -> None:
+        """Who went which way, as boxes with counts."""
+
+        def drawn(language: str) -> tuple[str, list[str], list[list[str]]]:
+            boxes = [(words(label, language, self._gate), count_words(self._gate.count(count.n), language, self._gate))
+                     for label, count in steps]  # fmt: skip
+            said = "; ".join(f"{label}: {count}" for label, count in boxes)
+            svg = flow_svg(boxes, name=f"{name}-{language}", title=translated(caption, language), description=said)
+            headers = [translated("step", language), translated("people", language)]
+            return svg, headers, [list(box) for box in boxes]
+
+        frame = [{"step": label.template, "n": self._gate.count(count.n)} for label, count in steps]
+        self._figure_element(name, caption, drawn, frame)
+
+    def table(
+        self, name: str, result: object, *, caption: str, note: str = "", columns: list[str] | None = None
+    ) -> None:
+        """A result's tidy frame as a table; a refusal takes its place."""
+        if isinstance(result, Refused):
+            self._refusal(name, result, caption)
+            return
+        frame = result if isinstance(result, pd.DataFrame) else result.to_frame()
+        wanted = [column for column in (columns or list(frame)) if column in frame]
+        behind = [column for column in ("n_used", "n", "denominator", "numerator", "n_people") if column in frame]
+        gated = self._gate.frame(frame[list(dict.fromkeys(wanted + behind))].pipe(_known), where=name)
+        number = self._number("table")
+        files = {}
+
+        def html(language: str) -> str:
+            shown = [column for column in wanted if column in gated and column not in tables.HIDDEN_BY_DEFAULT]
+            headers, numeric, rows = tables.grid(gated, language, self._gate, columns=shown)
+            files[language] = tables.csv_text(headers, rows, notice=self._notice(language))
+            title = f"{_numbered('table', number, language)}{translated(caption, language)}"
+            return tables.html_table(headers, numeric, rows, caption=title, note=self._note(gated, note, language))
+
+        self._internal(name, frame)
+        self._show(name, "table", html, frame=_records(gated), csv=files, number=number)
+
+    def figure(self, name: str, result: object, *, kind: str, caption: str) -> None:
+        """A figure of a kind, with its gated data in a table that opens; a refusal takes its place."""
+        refused = [part for part in (result if isinstance(result, tuple) else (result,)) if isinstance(part, Refused)]
+        if isinstance(result, Refused) or (isinstance(result, tuple) and len(refused) == len(result)):
+            self._refusal(name, refused[-1], caption)
+            return
+        from mhlib.report.figures import kind_named
+
+        figure = kind_named(kind)
+        gated = self._gate.frame(figure.data(result, self._gate), where=name)
+
+        def drawn(language: str) -> tuple[str, list[str], list[list[str]]]:
+            svg = self._drawn(figure, result, gated, name, caption, language)
+            headers, _, rows = tables.grid(gated, language, self._gate)
+            return svg, headers, rows
+
+        self._figure_element(name, caption, drawn, _records(gated))
+
+    def _drawn(self, figure, result, gated, name: str, caption: str, language: str) -> str:
+        import matplotlib as mpl
+
+        mpl.use("agg")
+        import matplotlib.pyplot as plt
+
+        from mhlib.report.style import house_style, svg_of
+
+        with house_style():
+            ax = figure.draw(result, data=gated, say=lambda text: words(text, language, self._gate))
+            ax.figure.tight_layout()
+            svg = svg_of(ax.figure, name=f"{name}-{language}", title=translated(caption, language),
+                         description=words(figure.description, language, self._gate))  # fmt: skip
+            plt.close(ax.figure)
+        return svg
+
+    def _figure_element(self, name: str, caption: str, drawn: Callable, frame: list) -> None:
+        number, files = self._number("figure"), {}
+
+        def html(language: str) -> str:
+            svg, headers, rows = drawn(language)
+            files[language] = tables.csv_text(headers, rows, notice=self._notice(language))
+            title = f"{_numbered('figure', number, language)}{translated(caption, language)}"
+            heading = translated("Data of this figure", language)
+            data = tables.html_table(headers, [index > 0 for index in range(len(headers))], rows, caption=heading)
+            notice = f'<span class="notice">{escape(self._notice(language))}</span>' if self._simulated else ""
+            return (f'<figure id="{name}">{svg}<figcaption>{escape(title)} {notice}</figcaption>'
+                    f"<details><summary>{escape(heading)}</summary>{data}</details></figure>")  # fmt: skip
+
+        self._show(name, "figure", html, frame=frame, csv=files, number=number)
+
+    def checks(self, checks: Sequence[Check], *, name: str = "checks") -> None:
+        """What should hold, each with its mark."""
+
+        def html(language: str) -> str:
+            items = "".join(self._check(check, language) for check in checks)
+            return f'<ul class="checks">{items}</ul>'
+
+        frame = [{"check": check.name.template, "passed": check.passed} for check in checks]
+        self._show(name, "checks", html, frame=frame)
+
+    def _check(self, check: Check, language: str) -> str:
+        kind, mark, state = MARKS[check.passed]
+        return (
+            f'<li class="{kind}"><span class="mark" aria-hidden="true">{mark}</span><div><strong>'
+            f'{escape(words(check.name, language, self._gate))}</strong> <span class="state">'
+            f"{escape(words(state, language, self._gate))}</span><br>{escape(words(check.detail, language, self._gate))}"
+            "</div></li>"
+        )
+
+    def _refusal(self, name: str, refused: Refused, caption: str) -> None:
+        def html(language: str) -> str:
+            parts = [words(text, language, self._gate) for text in (refused.why, refused.what_to_collect)]
+            why, collect = (escape(part) for part in parts)
+            return (f'<div class="refusal"><p class="what">{escape(translated(caption, language))}</p>'
+                    f"<p><strong>{escape(translated('Not given.', language))}</strong> {why}</p>"
+                    f"<p><strong>{escape(translated('To collect:', language))}</strong> {collect}</p></div>")  # fmt: skip
+
+        self._show(name, "refusal", html, code=refused.code)
+
+    def assumptions(self, frame: pd.DataFrame, *, name: str = "assumptions") -> None:
+        """The numbers that a synthetic city was given; no person stands behind them."""
+        self.table(name, frame, caption="What the simulated city was told to be")
+
+    def internal_file(self, name: str, result: object) -> None:
+        """Rows of people for the bureau only: a file of mode 0600 beside the report; the page says that it exists."""
+        if isinstance(result, Refused):
+            self._refusal(name, result, "List for the bureau")
+            return
+        folder = Path(os.environ.get("MHLIB_RUN_DIR", "reports/.lab")) / "internal"
+        folder.mkdir(parents=True, exist_ok=True, mode=0o700)
+        path = folder / f"{name}.csv"
+        with os.fdopen(
+            os.open(path, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "w", newline="", encoding="utf-8-sig"
+        ) as out:
+            writer = csv.writer(out, lineterminator="\n")
+            writer.writerow(list(result))
+            writer.writerows(result.itertuples(index=False, name=None))
+        text = message("A list of {n} people was drawn by chance and stored for the bureau only, as internal/{name}.csv.",
+                       n=Count(len(result)), name=name)  # fmt: skip
+        self._show(name, "internal", lambda language: f"<p>{escape(words(text, language, self._gate))}</p>")
+
+    def provenance(self) -> None:
+        """Where the rows came from; the renderer adds keys, versions and parameters."""
+        origin = self._origin
+
+        def html(language: str) -> str:
+            rows = [[translated("source", language), origin.source], [translated("checksum of the data", language), origin.sha256],
+                    [translated("rows read", language), f"{origin.rows_read:,}"],
+                    [translated("as of", language), str(self._params.as_of)],
+                    [translated("audience", language), words(AUDIENCES[self._params.disclosure], language, self._gate)]]  # fmt: skip
+            headers = [translated("what", language), translated("value", language)]
+            return tables.html_table(
+                headers, [False, False], rows, caption=translated("Where the data came from", language)
+            )
+
+        self._show("provenance", "provenance", html)
+
+    def _note(self, gated: pd.DataFrame, note: str, language: str) -> str:
+        parts = [translated(note, language)] if note else []
+        if self._gate.policy.round_to > 1:
+            parts.append(translated("Counts are rounded to {step}; “—” stands for what is hidden or cannot be estimated.",
+                                    language).format(step=self._gate.policy.round_to))  # fmt: skip
+        if self._simulated:
+            parts.append(self._notice(language))
+        return " ".join(parts)
+
+    def _notice(self, language: str) -> str:
+        return words(NOTICE, language, self._gate) if self._simulated else ""
+
+    def _number(self, kind: str) -> int:
+        self._numbers[kind] += 1
+        return self._numbers[kind]
+
+    def _internal(self, name: str, frame: pd.DataFrame) -> None:
+        """Keep the ungated estimates for the bureau, beside the report, mode 0600."""
+        folder = os.environ.get("MHLIB_RUN_DIR")
+        if not folder:
+            return
+        path = Path(folder) / "internal.json"
+        kept = json.loads(path.read_text("utf-8")) if path.is_file() else {"elements": {}}
+        kept["elements"][name] = _records(frame)
+        with os.fdopen(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "w", encoding="utf-8") as out:
+            json.dump(kept, out, ensure_ascii=False, indent=1, default=str)
+
+    def _show(self, name: str, kind: str, html: Callable[[str], str], **extra: object) -> None:
+        from IPython.display import publish_display_data
+
+        if not re.fullmatch(r"[a-z][a-z0-9_]*", name) or name in self._names:
+            raise DisclosureError(name, "element names are lower case and used once")
+        self._names.add(name)
+        both = {language: html(language) for language in LANGUAGES}
+        element = {"name": name, "kind": kind, "html": both} | extra
+        publish_display_data({"text/html": both[self._params.language], ELEMENT: element})
+
+
+def _known(frame: pd.DataFrame) -> pd.DataFrame:
+    """Without the columns that only a researcher needs."""
+    return frame.drop(columns=[name for name in RESEARCH_ONLY if name in frame])
+
+
+RESEARCH_ONLY = ("n_missing", "negative", "chosen", "low", "high", "method", "seed", "n_clusters", "design_effect", "youden",
+                 "n_items", "specificity_low", "specificity_high")  # fmt: skip
+
+
+def _numbered(kind: str, number: int, language: str) -> str:
+    return translated(NUMBERED[kind].template, language).format(number=number)
+
+
+def _records(frame: pd.DataFrame) -> list[dict[str, object]]:
+    """Rows as plain values, what is missing as None, so that JSON can carry them."""
+    plain = frame.astype(object).where(frame.notna(), None)
+    return [{name: getattr(value, "item", lambda value=value: value)() for name, value in row.items()}
+            for row in plain.to_dict("records")]  # fmt: skip
