@@ -108,7 +108,7 @@ def load_screening(
     if source.kind in ("synthetic", "folder", "database") and "assessment" in source.tables():
         flat = _joined(flat, source, wave)
     flat = validate(flat, SCREENING, where=f"{source.spec} (table {main})" if main else source.spec)
-    flat, enrolled, moved = _with_roster(flat, source, tables, columns, wave)
+    flat, enrolled, moved = _with_roster(flat, source, tables, columns, values, wave)
     if "item_1" not in flat and "score" not in flat:
         raise DataError(source.spec, "neither item columns nor a score", remedy="map them under columns: or items:")
     return ScreeningData(
@@ -215,11 +215,16 @@ def _joined(flat: pd.DataFrame, source: Source, wave: int | None) -> pd.DataFram
 
 
 def _with_roster(
-    flat: pd.DataFrame, source: Source, tables: Mapping[str, str], columns: Mapping[str, str], wave: int | None
+    flat: pd.DataFrame,
+    source: Source,
+    tables: Mapping[str, str],
+    columns: Mapping[str, str],
+    values: Mapping,
+    wave: int | None,
 ) -> tuple[pd.DataFrame, int | None, int]:
     """How many were enrolled, and from a separate roster the attributes that the export lacks."""
     if "roster" in tables:
-        return _from_roster(flat, source, tables["roster"], columns)
+        return _from_roster(flat, source, tables["roster"], columns, values)
     if "enrolment" in source.tables():
         listed = source.frame("enrolment", columns=CITY["enrolment"], where={"wave": wave})
         both = flat[["pupil_pid", "school_pid"]].merge(listed, on="pupil_pid", suffixes=("", "_listed"))
@@ -228,13 +233,16 @@ def _with_roster(
 
 
 def _from_roster(
-    flat: pd.DataFrame, source: Source, table: str, columns: Mapping[str, str]
+    flat: pd.DataFrame, source: Source, table: str, columns: Mapping[str, str], values: Mapping
 ) -> tuple[pd.DataFrame, int, int]:
     names = {columns[name]: name for name in ("pupil_pid", *ROSTER_ONLY) if name in columns}
     there = source.header(table)
     if columns.get("pupil_pid", "pupil_pid") not in there:
         raise DataError(f"{source.spec} (table {table})", "no pupil identifier", allowed=", ".join(there))
     listed = source.frame(table, columns=[name for name in names if name in there]).rename(columns=names)
+    for name, mapping in values.items():
+        if name in listed:
+            listed[name] = _translated(listed[name], mapping)
     contract = Table("roster", "", {name: SCREENING.columns[name] for name in listed}, key=("pupil_pid",))
     listed = validate(listed, contract, where=f"{source.spec} (table {table})", header_rows=2)
     both = flat.merge(listed, on="pupil_pid", how="left", suffixes=("", "_listed"), validate="many_to_one")

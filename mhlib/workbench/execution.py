@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import logging
 import os
 import tempfile
 from collections.abc import Iterator, Mapping
@@ -58,6 +59,8 @@ def execute(
     import papermill
 
     target = scratch / "executed.ipynb"
+    # papermill guesses at the types of parameters and warns of those it cannot read; they were validated before.
+    logging.getLogger("papermill").setLevel(logging.ERROR)
     one = {name: "1" for name in ONE_THREAD}
     changes = {"MHLIB_RUN_DIR": str(scratch), "PYTHONHASHSEED": "0", **one, **environment}
     # A socket's path may have 108 characters at most, so it lies in the system's own temporary folder.

@@ -115,7 +115,7 @@ def validate(frame: pd.DataFrame, table: Table, *, where: str, header_rows: int 
 
 
 def _violations(cells: pd.Series, lost: np.ndarray, name: str, column: Column, header: int) -> list[Violation]:
-    found = _violation(lost, name, f"not a {column.kind}", header)
+    found = _violation(lost, name, f"not of kind {column.kind}", header)
     if not column.missing:
         found += _violation(cells.isna().to_numpy() & ~lost, name, "empty", header)
     present = cells.notna().to_numpy()
