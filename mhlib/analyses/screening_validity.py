@@ -20,7 +20,15 @@ from pydantic import Field
 
 from mhlib.analyses.parts import checks, screening_answer, verification_sample
 from mhlib.analyses.parts.screened import Screened
-from mhlib.analyses.parts.sections import Listed, refused_design, without_items, without_reference
+from mhlib.analyses.parts.sections import (
+    ItemTable,
+    Listed,
+    nothing_to_correct,
+    refused_design,
+    without_cutoff,
+    without_items,
+    without_reference,
+)
 from mhlib.data.scales import scale
 from mhlib.data.scoring import keyed_items, positive, score
 from mhlib.data.screening import load_screening
@@ -46,11 +54,11 @@ from mhlib.stats.accuracy import (
     verification_corrected,
     verification_corrected_roc,
 )
-from mhlib.stats.measurement import ItemAnalysis, cronbach_alpha, item_analysis, omega
+from mhlib.stats.measurement import cronbach_alpha, item_analysis, omega
 from mhlib.stats.monitoring import ProportionResult, proportion
 
 REQUIRED = (
-    "answer", "flow", "positives", "checks", "reliability", "items", "naive", "corrected", "roc", "cutoffs", "carried",
+    "answer", "flow", "positives", "checks", "reliability", "items", "naive", "corrected", "auc", "roc", "cutoffs", "carried",
     "plan", "strata", "sensitivity", "provenance",
 )  # fmt: skip
 
@@ -65,8 +73,8 @@ class Params(BaseParams):
     )
     tables: dict[str, str] = Field({}, description="role: table name, where the source holds several tables")
     wave: int | None = Field(None, description="number of the screening wave; null for the only one")
-    cutoff: int = Field(
-        description="positive when the score meets it; fixed before the data were seen",
+    cutoff: int | None = Field(
+        description="positive when the score meets it; fixed before the data were seen; null where none is published",
         json_schema_extra={"unit": "points"},
     )
     direction: Literal[">=", "<="] = Field(">=", description="which side of the cut-off is positive")
@@ -97,13 +105,14 @@ class ScreeningValidityResult:
     """Every section of the report, in its order; a section that cannot be estimated is a :class:`Refused`."""
 
     flow: list[tuple[Message, Count]]
-    positives: ProportionResult
+    positives: ProportionResult | Refused
     reliability: Listed | Refused
-    items: ItemAnalysis | Refused
+    items: ItemTable | Refused
     naive: TwoByTwo | Refused
     naive_roc: RocResult | Refused
     corrected: VerificationCorrected | Refused
     corrected_roc: RocResult | Refused
+    auc: Listed | Refused
     cutoffs: CutoffsResult | Refused
     carried: CarriedValues | Refused
     plan: VerificationPlan | Refused
@@ -123,7 +132,11 @@ def load(params: Params) -> Screened:
     if len(answers.columns):
         people["score"] = score(answers, codebook, offset=params.item_offset, where=params.source)["total"]
         keyed = keyed_items(answers, codebook, offset=params.item_offset)
-    people["positive"] = positive(people["score"], params.cutoff, direction=params.direction)
+    people["positive"] = (
+        pd.Series(pd.NA, index=people.index, dtype="boolean")
+        if params.cutoff is None
+        else positive(people["score"], params.cutoff, direction=params.direction)
+    )
     return Screened(people=people, items=keyed, scale=codebook, screening=screening)
 
 
@@ -149,25 +162,50 @@ def check(data: Screened, params: Params) -> list[Check]:
 
 def estimate(data: Screened, params: Params) -> ScreeningValidityResult:
     """Every section of the report."""
-    scored = data.scored
     naive, naive_roc = _naive(data, params)
     corrected, corrected_roc = _corrected(data, params)
-    sample = {"cutoff": params.cutoff, "direction": params.direction, "interviews": params.interviews}
+    curves = [("naive", naive_roc), ("corrected", corrected_roc)]
+    known = [(name, curve) for name, curve in curves if not isinstance(curve, Refused)]
+    best = corrected if isinstance(naive, Refused) else naive
     return ScreeningValidityResult(
         flow=_flow(data),
-        positives=proportion(
-            scored["positive"].astype(bool), cluster=_cluster(scored, params), conf_level=params.conf_level
-        ),
+        positives=_positives(data, params),
         reliability=_reliability(data, params),
-        items=without_items() if data.items is None else item_analysis(data.items),
-        naive=naive, naive_roc=naive_roc, corrected=corrected, corrected_roc=corrected_roc,
+        items=without_items() if data.items is None else ItemTable.of(item_analysis(data.items)),
+        naive=naive,
+        naive_roc=naive_roc,
+        corrected=corrected,
+        corrected_roc=corrected_roc,
+        auc=Listed.of(known) if known else corrected_roc,
         cutoffs=_cutoffs(data, params),
-        carried=_carried(corrected, params),
-        plan=verification_sample.interview_plan(
-            data, corrected, interviews=params.interviews, conf_level=params.conf_level
-        ),
-        strata=verification_sample.strata(data, **sample),
-    )  # fmt: skip
+        carried=_carried(best, params),
+        plan=_plan(data, corrected, params),
+        strata=strata(data, params),
+    )
+
+
+def _positives(data: Screened, params: Params) -> ProportionResult | Refused:
+    if params.cutoff is None:
+        return without_cutoff()
+    scored = data.scored
+    return proportion(scored["positive"].astype(bool), cluster=_cluster(scored, params), conf_level=params.conf_level)
+
+
+def _plan(data: Screened, corrected: VerificationCorrected | Refused, params: Params) -> VerificationPlan | Refused:
+    if params.cutoff is None:
+        return without_cutoff()
+    return verification_sample.interview_plan(
+        data, corrected, interviews=params.interviews, conf_level=params.conf_level
+    )
+
+
+def strata(data: Screened, params: Params) -> pd.DataFrame | Refused:
+    """How the interviews of screen-negatives are spread over the score."""
+    if params.cutoff is None:
+        return without_cutoff()
+    return verification_sample.strata(
+        data, cutoff=params.cutoff, direction=params.direction, interviews=params.interviews
+    )
 
 
 def _flow(data: Screened) -> list[tuple[Message, Count]]:
@@ -224,6 +262,8 @@ def _corrected(data: Screened, params: Params) -> tuple[VerificationCorrected | 
     """Accuracy among everyone screened, with those not interviewed put back in (Begg & Greenes)."""
     seen = data.interviewed
     refusal = without_reference() if seen.empty else _circular(seen) or corrected_refusal(data.counts)
+    if not refusal and data.counts.n_verified == data.counts.n:
+        refusal = nothing_to_correct()
     if refusal:
         return refusal, refusal
     scored, shared = data.scored, _verification(data, params)
@@ -250,7 +290,7 @@ def _verification(data: Screened, params: Params) -> dict[str, object]:
     return shared | {"method": "ipw", "verification_probability": chance}
 
 
-def _carried(result: VerificationCorrected | Refused, params: Params) -> CarriedValues | Refused:
+def _carried(result: TwoByTwo | VerificationCorrected | Refused, params: Params) -> CarriedValues | Refused:
     """Predictive values where cases are as rare as `local_prevalence` says."""
     if params.local_prevalence is None:
         return Refused(
@@ -286,18 +326,22 @@ def sensitivity(data: Screened, params: Params) -> Listed | Refused:
     refusal = without_reference() if data.interviewed.empty else corrected_refusal(data.counts)
     if refusal:
         return refusal
+    if data.counts.n_verified == data.counts.n:
+        return nothing_to_correct()
     scored, shared, results = data.scored, _verification(data, params), []
     for cutoff in (params.cutoff - 1, params.cutoff, params.cutoff + 1):
         moved = positive(scored["score"], cutoff, direction=params.direction).astype(bool)
         both = [(moved & shared["verified"]).any(), (~moved & shared["verified"]).any()]
         if all(both):
-            label = f"{params.direction} {cutoff}"
+            label = f"{'≥' if params.direction == '>=' else '≤'} {cutoff}"
             results.append((label, verification_corrected(moved, scored["reference"], **shared)))
-    return Listed.of(results)
+    return Listed.of(results, terms=("sensitivity", "specificity", "ppv"))
 
 
 def invitations(data: Screened, params: Params) -> pd.DataFrame | Refused:
     """The screen-negatives to invite next; for the bureau only."""
+    if params.cutoff is None:
+        return without_cutoff()
     return verification_sample.invitations(
         data, cutoff=params.cutoff, direction=params.direction, interviews=params.interviews, seed=params.seed
     )

@@ -103,7 +103,15 @@ class Gate:
 
     def _row(self, row: Mapping[str, object], where: str) -> dict[str, object]:
         behind = _people_behind(row, where)
+        row = self._without_small_rest(row)
         return {name: self._cell(name, value, row, behind) for name, value in row.items()}
+
+    def _without_small_rest(self, row: Mapping[str, object]) -> Mapping[str, object]:
+        """Counts whose difference would tell of fewer people than the least cell are hidden together."""
+        numerator, denominator = _number(row.get("numerator")), _number(row.get("denominator"))
+        if numerator is None or denominator is None or not 0 < denominator - numerator < self.policy.min_cell:
+            return row
+        return {**row, "numerator": None, "denominator": None}
 
     def _cell(self, name: str, value: object, row: Mapping[str, object], behind: float) -> object:
         kind = kind_of(name, row)

@@ -57,12 +57,15 @@ def grid(
     """Headers, which columns are numbers, and rows of text; an estimate's limits share one column."""
     names = columns or [name for name in frame if name not in HIDDEN_BY_DEFAULT]
     names = [name for name in names if frame[name].notna().any()]
-    interval = {"conf_low", "conf_high"} <= set(frame) and "estimate" in names
+    if "denominator" in names:
+        names = [name for name in names if name != "n_used"]
+    main = next((name for name in ("estimate", "item_rest") if name in names), None)
+    interval = {"conf_low", "conf_high"} <= set(frame) and main is not None
     headers, numeric = [], []
     for name in names:
         headers.append(words(COLUMNS[name].words, language, gate))
         numeric.append(COLUMNS[name].kind in NUMERIC)
-        if name == "estimate" and interval:
+        if name == main and interval:
             headers.append(translated("confidence interval", language))
             numeric.append(True)
     rows = []
@@ -70,7 +73,7 @@ def grid(
         cells = []
         for name in names:
             cells.append(cell_text(name, row[name], row, language, gate))
-            if name == "estimate" and interval:
+            if name == main and interval:
                 low, high = (cell_text(limit, row[limit], row, language, gate) for limit in ("conf_low", "conf_high"))
                 cells.append(DASH if DASH in (low, high) else f"{low} – {high}")
         rows.append(cells)

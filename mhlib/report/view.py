@@ -160,8 +160,8 @@ class View:
             title = f"{_numbered('figure', number, language)}{translated(caption, language)}"
             heading = translated("Data of this figure", language)
             data = tables.html_table(headers, [index > 0 for index in range(len(headers))], rows, caption=heading)
-            notice = f'<span class="notice">{escape(self._notice(language))}</span>' if self._simulated else ""
-            return (f'<figure id="{name}">{svg}<figcaption>{escape(title)} {notice}</figcaption>'
+            notice = f'<br><span class="notice">{escape(self._notice(language))}</span>' if self._simulated else ""
+            return (f'<figure id="{name}">{svg}<figcaption>{escape(title)}{notice}</figcaption>'
                     f"<details><summary>{escape(heading)}</summary>{data}</details></figure>")  # fmt: skip
 
         self._show(name, "figure", html, frame=frame, csv=files, number=number)

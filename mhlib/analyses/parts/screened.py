@@ -60,5 +60,7 @@ class Screened:
         """The two-by-two table with its two unverified cells."""
         scored = self.scored
         return verification_counts(
-            scored["positive"].astype(bool), scored["reference"], verified=scored["verified"].fillna(False).astype(bool)
+            scored["positive"].fillna(False).astype(bool),
+            scored["reference"],
+            verified=scored["verified"].fillna(False).astype(bool),
         )

@@ -4,23 +4,37 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from mhlib.findings import Estimate, Message, Proportion, Refused, message
+from mhlib.findings import Count, Estimate, Message, Proportion, Refused, message
 
 if TYPE_CHECKING:
     from mhlib.analyses.screening_validity import Params, ScreeningValidityResult
 
 
+# Below so many interviewed missed cases the corrected sensitivity hangs on a few people.
+FEW_MISSED = 20
+
+
 def sentences(result: ScreeningValidityResult, params: Params) -> list[Message]:
-    """The report's first paragraph, sentence by sentence."""
-    return [_said_of_accuracy(result), _said_of_reliability(result), _said_of_referrals(result, params)]
+    """The answer, the most important sentence first."""
+    found = [_said_of_accuracy(result), _said_of_reliability(result), _said_of_referrals(result, params)]
+    if isinstance(result.naive, Refused) and not isinstance(result.corrected, Refused):
+        missed = result.corrected.counts.fn
+        if missed < FEW_MISSED:
+            found.insert(1, message("Only {n} interviewed pupils were missed cases: the sensitivity is unstable.",
+                                    n=Count(missed)))  # fmt: skip
+    if params.reference_timing == "past":
+        found.insert(
+            1, message("The reference lies in the past: the figures describe association and predict nothing.")
+        )
+    return found
 
 
 def _said_of_accuracy(result: ScreeningValidityResult) -> Message:
-    if isinstance(result.corrected, Refused):
-        return message("How well the screen tells cases from non-cases is not known: {why}", why=result.corrected.why)
-    found = result.corrected.to_frame().set_index("term")
-    share = {term: Proportion(row.estimate, result.corrected.n_used, row.conf_low, row.conf_high)
-             for term, row in found.iterrows()}  # fmt: skip
+    best = result.corrected if isinstance(result.naive, Refused) else result.naive
+    if isinstance(best, Refused):
+        return message("How well the screen tells cases from non-cases is not known: {why}", why=best.why)
+    found = best.to_frame().set_index("term")
+    share = {term: Proportion(row.estimate, best.n_used, row.conf_low, row.conf_high) for term, row in found.iterrows()}
     return message(
         "At the cut-off the screen finds {sensitivity} of the cases and rightly passes {specificity} of the others; "
         "of those it flags, {ppv} are cases.",
@@ -42,14 +56,16 @@ def _said_of_reliability(result: ScreeningValidityResult) -> Message:
 
 def _said_of_referrals(result: ScreeningValidityResult, params: Params) -> Message:
     found = result.positives
+    if isinstance(found, Refused):
+        return found.why
     share = Proportion(found.proportion, found.denominator, found.conf_low, found.conf_high)
     if isinstance(result.cutoffs, Refused):
         return message("{share} of those scored are screen-positive.", share=share)
     if result.cutoffs.cutoff is None:
         return message("{share} of those scored are screen-positive; no cut-off keeps within {capacity} interviews.",
-                       share=share, capacity=params.capacity)  # fmt: skip
+                       share=share, capacity=f"{params.capacity:,}")  # fmt: skip
     return message(
         "{share} of those scored are screen-positive; {capacity} interviews a term are enough from a cut-off of "
         "{cutoff} on.",
-        share=share, capacity=params.capacity, cutoff=int(result.cutoffs.cutoff),
+        share=share, capacity=f"{params.capacity:,}", cutoff=int(result.cutoffs.cutoff),
     )  # fmt: skip

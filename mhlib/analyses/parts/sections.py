@@ -18,16 +18,53 @@ class Listed:
     table: pd.DataFrame
 
     @classmethod
-    def of(cls, results: Sequence[tuple[str, object]]) -> Listed:
+    def of(cls, results: Sequence[tuple[str, object]], *, terms: Sequence[str] | None = None) -> Listed:
         """Tidy frames of the results, with the column `group` in front; rows without an interval stay out."""
         parts = [result.to_frame().assign(group=name) for name, result in results]
         table = pd.concat(parts, ignore_index=True)
+        if terms is not None:
+            table = table[table["term"].isin(terms)]
         table = table[table["conf_low"].notna()].reset_index(drop=True)
         return cls(table=table[["group", *(name for name in table if name != "group")]])
 
     def to_frame(self) -> pd.DataFrame:
         """All rows."""
         return self.table
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class ItemTable:
+    """Item analysis with the names a report shows: items by number, the item-rest correlation by its own name."""
+
+    table: pd.DataFrame
+
+    @classmethod
+    def of(cls, result: object) -> ItemTable:
+        """From an item analysis whose items are called item_1 …"""
+        table = result.to_frame().rename(columns={"term": "item", "estimate": "item_rest"})
+        return cls(table=table.assign(item=table["item"].astype(str).str.removeprefix("item_")))
+
+    def to_frame(self) -> pd.DataFrame:
+        """One row an item."""
+        return self.table
+
+
+def nothing_to_correct() -> Refused:
+    """No correction where everybody was interviewed."""
+    return Refused(
+        "nothing_to_correct",
+        message("Everybody with a score was interviewed: there is nothing to correct, the figures above stand."),
+        message("Nothing."),
+    )
+
+
+def without_cutoff() -> Refused:
+    """No screen-positives where no cut-off is stated."""
+    return Refused(
+        "no_cutoff",
+        message("No cut-off is stated, so nobody is screen-positive or screen-negative."),
+        message("A cut-off from a published source, fixed beforehand, as parameter cutoff."),
+    )
 
 
 def refused_design(error: DesignError) -> Refused:

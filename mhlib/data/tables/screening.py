@@ -16,14 +16,14 @@ SCREENING = Table(
         "answered_on": Column("date", "Day of answering.", required=False, missing=True),
         "score": Column(
             "number", "Sum score, where there are no item columns.", unit="points", required=False, missing=True
-        ),  # fmt: skip
+        ),
         "verified": Column("flag", "Whether a reference interview was held.", required=False, missing=True),
         "reference": Column(
             "flag",
             "Case by the reference standard; empty for whoever was not interviewed.",
             required=False,
             missing=True,
-        ),  # fmt: skip
+        ),
         "verification_probability": Column(
             "number",
             "Chance with which the pupil was drawn for the interview.",
@@ -32,7 +32,7 @@ SCREENING = Table(
             high=1,
             required=False,
             missing=True,
-        ),  # fmt: skip
+        ),
     },
     key=("pupil_pid", "wave"),
 )

@@ -29,7 +29,6 @@ from mhlib.stats.accuracy.verification_roc import verification_corrected_roc
 
 __all__ = [
     "CarriedValues",
-    "predictive_values_at",
     "CutoffsResult",
     "RocComparison",
     "RocResult",
@@ -48,6 +47,7 @@ __all__ = [
     "false_negatives_check",
     "few_clusters_refusal",
     "naive_accuracy_refusal",
+    "predictive_values_at",
     "roc",
     "roc_from_counts",
     "rogan_gladen",
