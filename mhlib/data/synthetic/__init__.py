@@ -17,7 +17,7 @@ from mhlib.errors import ParamsError
 
 __all__ = ["GENERATOR_VERSION", "PACKS", "SCALES", "Manifest", "is_current", "simulate"]
 
-GENERATOR_VERSION = 1
+GENERATOR_VERSION = 2
 SEED = 20260901
 # Schools and pupils at a time; `province` is 77 prefectures of one wave, `minimal` two files of a county.
 SCALES = {"city": (129, 130_000), "small": (6, 3_000), "province": (129, 130_000), "minimal": (12, 9_000)}
@@ -89,7 +89,8 @@ def simulate(
         manifest = Manifest(scale=scale, seed=seed, packs=tuple(sorted(packs)), tables=tables)
         text = json.dumps(asdict(manifest), ensure_ascii=False, indent=1, sort_keys=True)
         (folders[0] / "manifest.json").write_text(text + "\n", encoding="utf-8")
-        for scratch, final in zip(folders, (destination, truth_destination), strict=True):
+        # The truth first: a city without its truth could not be told from a whole one.
+        for scratch, final in zip(reversed(folders), (truth_destination, destination), strict=True):
             _replace(scratch, Path(final))
     finally:
         for scratch in folders:
@@ -113,17 +114,22 @@ def _scratch(final: Path) -> Path:
 
 
 def _replace(scratch: Path, final: Path) -> None:
+    """Put `scratch` in the place of `final`: two renames, so that a reader meets the old city or the new one."""
     if not scratch.exists():
         return
-    shutil.rmtree(final, ignore_errors=True)
+    old = final.with_name(f".{final.name}.replaced")
+    shutil.rmtree(old, ignore_errors=True)
+    if final.exists():
+        final.rename(old)
     scratch.rename(final)
+    shutil.rmtree(old, ignore_errors=True)
 
 
 def _write(scale, seed, packs, folder, truth_folder, progress, prefectures) -> dict[str, int]:
     if scale == "minimal":
         from mhlib.data.synthetic.minimal import write_minimal
 
-        return write_minimal(seed, folder)
+        return write_minimal(seed, folder, truth_folder)
     from mhlib.data.synthetic.write import write_city, write_province
 
     if scale == "province":

@@ -14,6 +14,7 @@ TERMS = (
     ("2025-09-01", "2026-01-23"),
     ("2026-03-02", "2026-07-01"),
 )
+SPRING_FESTIVALS = ("2024-02-10", "2025-01-29", "2026-02-17")
 PUBLIC_HOLIDAYS = ("10-01", "10-02", "10-03", "05-01", "05-02", "04-05", "01-01")
 
 
@@ -26,19 +27,30 @@ def calendar() -> pd.DataFrame:
         first, last = pd.Timestamp(first), pd.Timestamp(last)
         inside = (days >= first) & (days <= last)
         term[inside] = number
-        week[inside] = ((days[inside] - first).days // 7 + 1).astype("int8")
+        monday = first - pd.Timedelta(days=first.weekday())
+        week[inside] = ((days[inside] - monday).days // 7 + 1).astype("int8")
         exam |= inside & (days > last - pd.Timedelta(days=14))
     holiday = np.isin(days.strftime("%m-%d"), PUBLIC_HOLIDAYS)
     gaokao = np.isin(days.strftime("%m-%d"), ("06-07", "06-08"))
     zhongkao = np.isin(days.strftime("%m-%d"), ("06-18", "06-19"))
+    festival = np.zeros(len(days), bool)
+    for day in SPRING_FESTIVALS:
+        festival |= (days >= pd.Timestamp(day) - pd.Timedelta(days=1)) & (
+            days < pd.Timestamp(day) + pd.Timedelta(days=7)
+        )
     return pd.DataFrame({
-        "date": days, "term": term, "teaching_week": week, "holiday": holiday, "exam": exam, "gaokao": gaokao,
-        "zhongkao": zhongkao,
+        "date": days, "term": term, "teaching_week": week, "school_day": (term > 0) & (days.day_of_week < 5) & ~holiday,
+        "holiday": holiday | festival, "spring_festival": festival, "exam": exam, "gaokao": gaokao, "zhongkao": zhongkao,
     })  # fmt: skip
 
 
-def screening_days(wave: int, rng: np.random.Generator, n: int) -> pd.DatetimeIndex:
-    """Days of answering: the second and third week of the term, weekdays only."""
+def screening_period(wave: int) -> pd.DatetimeIndex:
+    """The eight weekdays of a wave, from the fifth day of the term on."""
     first = pd.Timestamp(TERMS[wave - 1][0])
-    weekdays = pd.bdate_range(first + pd.Timedelta(days=4), periods=8)
-    return weekdays[rng.integers(0, len(weekdays), n)]
+    return pd.bdate_range(first + pd.Timedelta(days=4), periods=8)
+
+
+def screening_days(wave: int, rng: np.random.Generator, n: int) -> pd.DatetimeIndex:
+    """The day on which each of `n` pupils answered."""
+    days = screening_period(wave)
+    return days[rng.integers(0, len(days), n)]

@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pandas as pd
 
+from mhlib.data.synthetic.instruments import ANSWERS, INSTRUMENTS
 from mhlib.data.synthetic.planted import rng_of
 
 PACKS = {
@@ -19,30 +20,57 @@ PACKS = {
     "fallible_interview": "the interview misses one case in ten and errs for 3 % of the others",
     "nonignorable_verification": "cases are likelier to be interviewed than the stated chance says",
 }
-AT_GENERATION = {"fallible_interview", "nonignorable_verification"}
 
 
 def disturbed_response(response: pd.DataFrame, packs: frozenset[str], seed: int, wave: int) -> pd.DataFrame:
-    """One wave's answers with the asked-for faults."""
-    rng = rng_of(seed, f"packs {wave}")
-    answers = [name for name in response if name.startswith(("phq_9_", "gad_7_", "ces_dc_", "who_5_"))]
-    if "reversed_items" in packs:
-        for number in (4, 8, 12, 16):
-            response[f"ces_dc_{number}"] = 3 - response[f"ces_dc_{number}"]
-    if "careless_school" in packs:
-        here = (response["school_pid"] == response["school_pid"].min()) & (rng.random(len(response)) < 0.3)
-        for name in answers:
-            top = 6 if name.startswith("who_5") else 4
-            response.loc[here, name] = rng.integers(0, top, int(here.sum()))
-    if "copied_answers" in packs:
-        here = response["class_pid"] == response["class_pid"].min()
-        response.loc[here, answers] = response.loc[here, answers].iloc[[0] * int(here.sum())].to_numpy()
-    if "moved_pupils" in packs:
-        moved = rng.random(len(response)) < 0.01
-        response.loc[moved, "school_pid"] = rng.choice(response["school_pid"].unique(), int(moved.sum()))
-    if "duplicates" in packs:
-        response = pd.concat([response, response.sample(frac=0.01, random_state=rng)], ignore_index=True)
+    """One wave's answers with the asked-for faults, one after the other in the order of `RESPONSE_FAULTS`."""
+    for name, fault in RESPONSE_FAULTS.items():
+        if name in packs:
+            response = fault(response, rng_of(seed, f"{name} {wave}"))
     return response
+
+
+def _reversed_items(response: pd.DataFrame, rng: np.random.Generator) -> pd.DataFrame:
+    for tool in INSTRUMENTS:
+        for number in tool.reverse:
+            answer = response[f"{tool.key}_{number}"]
+            response[answer.name] = np.where(answer < 0, answer, tool.n_options - 1 - answer).astype("int8")
+    return response
+
+
+def _careless_school(response: pd.DataFrame, rng: np.random.Generator) -> pd.DataFrame:
+    here = np.flatnonzero((response["school_pid"] == response["school_pid"].min()) & (rng.random(len(response)) < 0.3))
+    for tool in INSTRUMENTS:
+        for name in tool.columns:
+            response.loc[response.index[here], name] = rng.integers(0, tool.n_options, len(here), dtype="int8")
+    response.loc[response.index[here], "seconds"] = np.int16(45)
+    return response
+
+
+def _copied_answers(response: pd.DataFrame, rng: np.random.Generator) -> pd.DataFrame:
+    here = response["class_pid"] == response["class_pid"].min()
+    for name in ANSWERS:
+        response.loc[here, name] = response.loc[here, name].iloc[0]
+    return response
+
+
+def _moved_pupils(response: pd.DataFrame, rng: np.random.Generator) -> pd.DataFrame:
+    moved = np.flatnonzero(rng.random(len(response)) < 0.01)
+    schools = np.sort(response["school_pid"].unique())
+    old = np.searchsorted(schools, response["school_pid"].to_numpy()[moved].astype(schools.dtype))
+    new = schools[(old + rng.integers(1, len(schools), len(moved))) % len(schools)]
+    response.loc[response.index[moved], "school_pid"] = new
+    return response
+
+
+def _duplicates(response: pd.DataFrame, rng: np.random.Generator) -> pd.DataFrame:
+    return pd.concat([response, response.sample(frac=0.01, random_state=rng)], ignore_index=True)
+
+
+RESPONSE_FAULTS = {
+    "reversed_items": _reversed_items, "careless_school": _careless_school, "copied_answers": _copied_answers,
+    "moved_pupils": _moved_pupils, "duplicates": _duplicates,
+}  # fmt: skip
 
 
 def disturbed_table(name: str, table: pd.DataFrame, packs: frozenset[str]) -> pd.DataFrame:

@@ -44,6 +44,7 @@ def schools(seed: int, n: int) -> pd.DataFrame:
         "boarding": np.where(np.isin(level, ["S", "V"]), rng.random(n) < 0.8, rng.random(n) < 0.15),
         "model_parent_school": np.isin(np.arange(n), rng.choice(n, n_models, replace=False)),
         "size_weight": np.exp(rng.normal(0, 0.6, n)).clip(0.25, 4).round(3),
+        "demo_point": np.isin(np.arange(n), rng_of(seed, "demo_point").choice(n, max(1, round(20 / 129 * n)), replace=False)),
     })  # fmt: skip
 
 

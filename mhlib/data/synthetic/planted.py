@@ -1,4 +1,4 @@
-"""Everything the city is told to be: planted truths, sizes and assumptions, each with its source."""
+"""Everything the city is told to be: planted truths and sizes. What of it is only assumed stands in `assumptions`."""
 
 from __future__ import annotations
 
@@ -12,6 +12,7 @@ CUTOFF = 10
 WAVES = 6
 LEVELS = ("P", "J", "S", "V")
 FIRST_GRADE = {"P": 1, "J": 7, "S": 10, "V": 10}
+GRADES = {"P": 6, "J": 3, "S": 3, "V": 3}
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,6 +28,11 @@ class Accuracy:
         """``1 - (positive_rate - prevalence * sensitivity) / (1 - prevalence)``."""
         return 1 - (self.positive_rate - self.prevalence * self.sensitivity) / (1 - self.prevalence)
 
+    @property
+    def ppv(self) -> float:
+        """``prevalence * sensitivity / positive_rate``."""
+        return self.prevalence * self.sensitivity / self.positive_rate
+
 
 ACCURACY = {
     "P": Accuracy(0.050, 0.88, 0.146),
@@ -35,25 +41,42 @@ ACCURACY = {
     "V": Accuracy(0.120, 0.90, 0.281),
 }
 
-ICC_SCHOOL, ICC_CLASS, STABILITY = 0.016, 0.045, 0.60
+# Shares of the variance of latent distress within a level, given grade and sex.
+ICC_SCHOOL, ICC_CLASS = 0.016, 0.045
+# Correlation between two waves of a pupil's own part of distress, and of the liability to be a case.
+STABILITY, CASE_STABILITY = 0.60, 0.75
+# How much of a school's, a class's, a grade's or a sex's shift in distress also shifts the liability to be a case.
+SHARED_LIABILITY = 0.7
 SEX_SHIFT = 0.20
-CARELESS, MISSING_ITEM, ABSENT = 0.06, 0.01, 0.04
+GRADE_SHIFT = {"P": 0.05, "J": 0.10, "S": 0.14, "V": 0.08}
+CARELESS, MISSING_ITEM = 0.06, 0.01
+ABSENT = {"P": 0.03, "J": 0.04, "S": 0.05, "V": 0.07}
 VERIFIED_POSITIVE = 0.85
 NEGATIVE_BANDS = {(0, 4): 250, (5, 9): 450}
 EFFECTS = {"school_rct": -0.21, "wait_list": -0.36, "above_cutoff": -0.29, "staggered": -0.12}
+# Share of its effect that a design keeps at follow-up, and of the staggered effect after one, two, three terms.
+KEPT_AT_FOLLOW_UP = 0.7
+EXPOSURE = (0.5, 1.0, 1.0)
+SCORE_MEAN, SCORE_SD = 22.0, 7.0
 TRAINING = {"post": 1.08, "three_months": 0.73}
-KNOWLEDGE_ICC = 0.08
-
-_SOURCES = {
-    "P": "Huang 2022, Xu 2020 (positives 14.6 %)",
-    "J": "Tang 2019, Zhang 2022 (24 %); prevalence Pei 2023 (8.9 %)",
-    "S": "Yu 2022 (28.0 %); Pei 2023",
-    "V": "Feng 2025 (28.1 %)",
+TRAINING_EFFECTS = {
+    "knowledge": {"post": 1.08, "three_months": 0.73},
+    "stigma": {"post": -0.33, "three_months": -0.10},
+    "helping": {"post": 0.48, "three_months": 0.52},
+    "help_seeking": {"post": 0.0, "three_months": 0.0},
 }
+KNOWLEDGE_ICC = 0.08
+# Chance that a teacher names a case, and a pupil who is none, before and after the school's training.
+NOMINATION = {"case_before": 0.25, "case_after": 0.40, "other_before": 0.030, "other_after": 0.030}
+FAMILY_EFFECT = 0.20
+# Median days and the chance of each step of a case: counted from the opening (plan, referred) or the step before.
+WAITS = {"assessed": 2.0, "plan": 4.0, "referred": 9.0, "hospital": 7.0, "feedback": 25.0, "returned": 14.0,
+         "closed": 40.0}  # fmt: skip
+LOST = 0.15
 
 
 def planted_accuracy() -> pd.DataFrame:
-    """All four figures of each level."""
+    """All four figures of each level, and the predictive value that follows."""
     rows = [
         {
             "level": level,
@@ -61,7 +84,7 @@ def planted_accuracy() -> pd.DataFrame:
             "sensitivity": planted.sensitivity,
             "specificity": planted.specificity,
             "positive_rate": planted.positive_rate,
-            "ppv": planted.prevalence * planted.sensitivity / planted.positive_rate,
+            "ppv": planted.ppv,
         }
         for level, planted in ACCURACY.items()
     ]
@@ -76,39 +99,6 @@ def ppv_scenarios() -> pd.DataFrame:
         "scenario": ["national survey", "Shaoxing survey"], "prevalence": prevalence, "sensitivity": 0.90,
         "specificity": 0.75, "ppv": true / (true + (1 - prevalence) * 0.25),
     })  # fmt: skip
-
-
-def assumptions() -> pd.DataFrame:
-    """Every number that the generator was given, with its source, and whether it is only assumed."""
-    rows = []
-    for level, planted in ACCURACY.items():
-        rows.append((f"positive rate, level {level}", planted.positive_rate, "proportion", _SOURCES[level], False))
-        rows.append((f"prevalence, level {level}", planted.prevalence, "proportion", "Pei 2023 scaled by level", True))
-        rows.append((f"sensitivity, level {level}", planted.sensitivity, "proportion",
-                     "PHQ-2-C validation .88-.94", True))  # fmt: skip
-    rows += [
-        ("ICC of schools", ICC_SCHOOL, "proportion", "MYRIAD 2021", False),
-        ("ICC of classes", ICC_CLASS, "proportion", "Parker 2023, 2025 (.063), less the school's share", True),
-        ("stability of distress between waves", STABILITY, "correlation", "assumed", True),
-        ("girls above boys", SEX_SHIFT, "SD", "direction Feng 2025, size assumed", True),
-        ("careless answers", CARELESS, "proportion", "Meade & Craig 2012 (.10-.12), lower half", True),
-        ("absent in a wave", ABSENT, "proportion", "assumed", True),
-        ("items left out", MISSING_ITEM, "proportion", "assumed", True),
-        ("screen-positives interviewed", VERIFIED_POSITIVE, "proportion", "assumed", True),
-        ("screen-negatives interviewed", float(sum(NEGATIVE_BANDS.values())), "pupils a wave", "assumed", True),
-        ("days to an individual plan, median", 4.0, "days", "assumed", True),
-        ("days to referral, median", 9.0, "days", "assumed", True),
-        ("days to hospital feedback, median", 25.0, "days", "assumed", True),
-        ("lost on the way", 0.15, "proportion", "assumed", True),
-        ("training gain in knowledge, post", TRAINING["post"], "SD", "Liang 2026", False),
-        ("training gain after three months", TRAINING["three_months"], "SD", "Liang 2026", False),
-        ("schools by level P/J/S", 0.57, "proportion P", "assumed; .57/.30/.13", True),
-        ("pupils", 130_000.0, "pupils", "the city's reply of 2023", False),
-        ("schools", 129.0, "schools", "the city's reply of 2023", False),
-    ]
-    rows += [(f"effect of design {name}", size, "SD", "Werner-Seidler 2021; Eckshtain 2020", True)
-             for name, size in EFFECTS.items()]  # fmt: skip
-    return pd.DataFrame(rows, columns=["parameter", "value", "unit", "source", "is_assumption"])
 
 
 def rng_of(seed: int, table: str) -> np.random.Generator:

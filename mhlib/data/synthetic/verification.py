@@ -7,6 +7,9 @@ import pandas as pd
 
 from mhlib.data.synthetic import planted
 
+# Screen-negatives of a band whom even the smallest city interviews.
+FEWEST = 40
+
 
 def prorated_total(answers: np.ndarray, allowed: int = 2) -> np.ndarray:
     """PHQ-9 total of raw answers (-1 for left out); NaN where more than `allowed` are missing."""
@@ -30,7 +33,7 @@ def interviews(
         chance = np.where(total >= planted.CUTOFF, planted.VERIFIED_POSITIVE, 0.0)
         for (low, high), wanted in planted.NEGATIVE_BANDS.items():
             inside = (total >= low) & (total < high + 1)
-            chance[inside] = min(1.0, wanted * scale / max(inside.sum(), 1))
+            chance[inside] = min(1.0, max(wanted * scale, FEWEST) / max(inside.sum(), 1))
     drawn = chance
     if "nonignorable_verification" in packs:
         drawn = np.clip(np.where(case, 1.12, 0.9) * chance, 0, 1)

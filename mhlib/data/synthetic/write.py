@@ -11,6 +11,7 @@ import pyarrow.compute as pc
 import pyarrow.parquet as parquet
 
 from mhlib.data.synthetic.city import city_tables, waves
+from mhlib.data.synthetic.instruments import ANSWERS
 from mhlib.data.synthetic.people import people
 
 
@@ -44,7 +45,7 @@ def arrow(frame: pd.DataFrame) -> pa.Table:
     """Columns as Arrow: answers left out (-1) become null, days become timestamps without a zone."""
     table = pa.Table.from_pandas(frame, preserve_index=False).replace_schema_metadata(None)
     for position, name in enumerate(table.column_names):
-        if name.startswith(("phq_9_", "gad_7_", "ces_dc_", "who_5_")):
+        if name in ANSWERS:
             column = table.column(position)
             answered = pc.if_else(pc.less(column, 0), pa.scalar(None, column.type), column)
             table = table.set_column(position, name, answered)
@@ -74,7 +75,7 @@ def write_province(
     rows, writer = 0, None
     for prefecture in range(prefectures):
         folk = people(seed + prefecture, n_schools, n_pupils)
-        _, response, _, _ = next(waves(seed + prefecture, folk, n_pupils / 130_000, frozenset()))
+        response = next(waves(seed + prefecture, folk, n_pupils / 130_000, frozenset(), last=1)).response
         for name in ("pupil_pid", "school_pid", "class_pid"):
             response[name] = f"{prefecture:02d}-" + response[name].astype("string")
         table = arrow(response)
