@@ -196,9 +196,8 @@ def _mapped(raw: pd.DataFrame, columns: Mapping[str, str], values: Mapping, item
 
 def _translated(cells: pd.Series, mapping: Mapping[str, object]) -> pd.Series:
     """Text answers as values; what the map does not know stays, and the contract or the scoring refuses it."""
-    words = cells.astype("string").str.strip()
-    found = words.map(mapping)
-    return found.where(words.isin(list(mapping)), cells).astype("object").where(words.notna(), pd.NA)
+    words = cells.astype("string").str.strip().astype(object)
+    return pd.Series([mapping.get(word, word) for word in words], index=cells.index, dtype=object)
 
 
 def _joined(flat: pd.DataFrame, source: Source, wave: int | None) -> pd.DataFrame:
