@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import difflib
+import re
 from collections.abc import Mapping
 from datetime import date
 from pathlib import Path
@@ -18,7 +19,8 @@ def _iso_date(value: object) -> object:
     """Accept a day written year-month-day in quotes; anything else is left to be refused."""
     if isinstance(value, str):
         try:
-            return date.fromisoformat(value)
+            # fromisoformat alone also takes 20260320 and 2026-W12-5, which the next reader would not.
+            return date.fromisoformat(value if re.fullmatch(r"\d{4}-\d{2}-\d{2}", value) else "")
         except ValueError:
             raise ValueError("must be a day written year-month-day, in quotes") from None
     return value
@@ -132,6 +134,8 @@ def read_yaml(path: Path | str) -> dict[str, object]:
         given = yaml.load(text, Loader=_StrictLoader)
     except FileNotFoundError:
         raise ParamsError(str(path), "no such file") from None
+    except OSError as error:
+        raise ParamsError(str(path), f"cannot be read ({error.strerror})", allowed="a YAML file") from None
     except UnicodeDecodeError:
         raise ParamsError(str(path), "not UTF-8", remedy="save it as UTF-8") from None
     except yaml.YAMLError as error:

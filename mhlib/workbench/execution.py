@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import contextlib
+import json
 import logging
 import os
+import sys
 import tempfile
 from collections.abc import Iterator, Mapping
 from pathlib import Path
@@ -13,6 +15,7 @@ from mhlib import errors
 from mhlib.errors import MhlibError, WorkbenchError
 
 ELEMENT = "application/vnd.mhlib.element+json"
+KERNEL = "mhlib-run"
 ONE_THREAD = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS", "VECLIB_MAXIMUM_THREADS")
 
 
@@ -25,7 +28,7 @@ class NotebookFailed(MhlibError):
 
 
 @contextlib.contextmanager
-def _environment(changes: Mapping[str, str]) -> Iterator[None]:
+def environment(changes: Mapping[str, str]) -> Iterator[None]:
     """The process environment with `changes`, which the kernel inherits."""
     before = {name: os.environ.get(name) for name in changes}
     os.environ.update(changes)
@@ -64,18 +67,30 @@ def execute(
     one = {name: "1" for name in ONE_THREAD}
     changes = {"MHLIB_RUN_DIR": str(scratch), "PYTHONHASHSEED": "0", **one, **environment}
     # A socket's path may have 108 characters at most, so it lies in the system's own temporary folder.
-    with _environment(changes), tempfile.TemporaryDirectory(prefix="mh") as sockets:
+    with tempfile.TemporaryDirectory(prefix="mh") as private, environment(changes | _own_kernel(Path(private))):
         try:
+            # Saved after every cell: of a kernel that dies or hangs papermill would otherwise leave nothing behind.
             finished = papermill.execute_notebook(
                 str(notebook), str(target), parameters=dict(params), progress_bar=False, log_output=False,
-                kernel_name="python3", execution_timeout=timeout, start_timeout=120, cwd=str(scratch),
-                request_save_on_cell_execute=False, config=_private_sockets(Path(sockets)),
+                kernel_name=KERNEL, language="python", execution_timeout=timeout, start_timeout=120, cwd=str(scratch),
+                request_save_on_cell_execute=True, config=_private_sockets(Path(private)),
             )  # fmt: skip
         except Exception as error:
             partial = nbformat.read(target, as_version=4) if target.exists() else None
             raise _failure(error, partial, timeout) from None
     _ran_to_the_end(finished)
     return finished
+
+
+def _own_kernel(folder: Path) -> dict[str, str]:
+    """A kernel of this very Python, found through JUPYTER_PATH alone: whatever `python3` is registered to counts not."""
+    spec = folder / "kernels" / KERNEL
+    spec.mkdir(parents=True)
+    command = [sys.executable, "-m", "ipykernel_launcher", "-f", "{connection_file}"]
+    spec.joinpath("kernel.json").write_text(
+        json.dumps({"argv": command, "display_name": KERNEL, "language": "python"}), encoding="utf-8"
+    )
+    return {"JUPYTER_PATH": os.pathsep.join(filter(None, (str(folder), os.environ.get("JUPYTER_PATH"))))}
 
 
 def _private_sockets(folder: Path) -> object:
@@ -116,6 +131,11 @@ def _disk_error(error: OSError) -> WorkbenchError:
 
 def _ran_to_the_end(notebook: object) -> None:
     """Every code cell has run, in order, without an error: papermill's own word for it is not taken."""
+    ended = [output["ename"] for cell in notebook.cells for output in cell.get("outputs", [])
+             if output["output_type"] == "error"]  # fmt: skip
+    if ended:
+        fault = WorkbenchError("notebook", f"a cell ended it ({ended[0]})", remedy="no cell may end the kernel")
+        raise NotebookFailed(fault, ended[0], notebook, None)
     counts = [cell.execution_count for cell in notebook.cells if cell.cell_type == "code" and cell.source.strip()]
     if counts != list(range(1, len(counts) + 1)):
         done = sum(count is not None for count in counts)

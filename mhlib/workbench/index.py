@@ -27,8 +27,7 @@ NAMES = {"screening_validity": ("筛查效度", "Screening validity")}
 
 def write_index(workspace: Workspace) -> Path:
     """Write `reports/index.html`."""
-    sets = sorted({path.parent.parent.name for path in workspace.reports.glob("*/*/latest.html")} |
-                  {path.parents[2].name for path in workspace.reports.glob("*/*/failed/run.json")})  # fmt: skip
+    sets = sorted({path.parents[2].name for path in workspace.reports.glob("[!.]*/*/*/run.json")})
     body = (
         "".join(_section(workspace, name) for name in sets)
         or '<p>还没有报告。<span lang="en">No report yet.</span></p>'
@@ -47,7 +46,8 @@ def write_index(workspace: Workspace) -> Path:
 
 
 def _section(workspace: Workspace, name: str) -> str:
-    rows = [_row(folder) for folder in sorted((workspace.reports / name).iterdir()) if folder.is_dir()]
+    # A folder that holds only a lock belongs to a first run that has not ended.
+    rows = [_row(folder) for folder in sorted((workspace.reports / name).iterdir()) if any(folder.glob("*/run.json"))]
     head = "".join(f'<th scope="col">{zh} <span lang="en">{en}</span></th>' for zh, en in (
         ("报告", "Report"), ("阅读", "Read"), ("截至", "As of"), ("来源", "Source"), ("运行", "Run")))  # fmt: skip
     return (f"<h2>{escape(name)}</h2><div class=\"scroll\" tabindex=\"0\" role=\"region\" aria-label=\"{escape(name)}\">"

@@ -10,6 +10,7 @@ from pathlib import Path
 from mhlib.errors import MhlibError, ParamsError
 from mhlib.params import read_yaml
 from mhlib.workbench import keys
+from mhlib.workbench.execution import environment
 from mhlib.workbench.notebooks import parameter_problems
 from mhlib.workbench.workspace import Workspace
 
@@ -124,7 +125,10 @@ def typed_changes(changes: Mapping[str, str], schema: type, *, where: str) -> di
     typed = {}
     for name, text in changes.items():
         field = schema.model_fields.get(name)
-        typed[name] = text if field is not None and field.annotation is str else yaml.safe_load(text)
+        try:
+            typed[name] = text if field is not None and field.annotation is str else yaml.safe_load(text)
+        except yaml.YAMLError:
+            typed[name] = text  # direction=>= is no YAML; the schema decides whether the text will do
         if name == "as_of":
             typed[name] = text
     return typed
@@ -133,5 +137,6 @@ def typed_changes(changes: Mapping[str, str], schema: type, *, where: str) -> di
 def check_data(workspace: Workspace, planned: Plan) -> None:
     """Load the data in this process, so that a broken contract is told before any kernel starts."""
     module = workspace.analysis(planned.evaluation, where=planned.label)
-    params = {name: value for name, value in planned.params.items()}
-    module.load(module.Params.from_mapping(params, where=planned.label))
+    params = module.Params.from_mapping(planned.params, where=planned.label)
+    with environment(workspace.environment):
+        module.load(params)

@@ -65,6 +65,7 @@ def write_file(path: Path, content: str | bytes, *, mode: int = 0o644) -> None:
                 stream.flush()
                 os.fsync(stream.fileno())
             os.replace(scratch, path)
+            _sync_names(path.parent)
         finally:
             scratch.unlink(missing_ok=True)
 
@@ -75,12 +76,30 @@ def write_json(path: Path, content: object, *, mode: int = 0o644) -> None:
 
 
 def move_into_place(scratch: Path, final: Path) -> None:
-    """Give a finished folder its name; a folder of that name from an earlier, broken try goes first."""
+    """Give a finished folder its name; an earlier folder of that name goes only when this one stands."""
     with _disk_errors():
         for path in scratch.rglob("*"):
             if path.is_file():
                 with path.open("rb") as stream:
                     os.fsync(stream.fileno())
+        former = final.with_name(f".{final.name}.former")
+        shutil.rmtree(former, ignore_errors=True)
         if final.exists():
-            shutil.rmtree(final)
-        os.replace(scratch, final)
+            final.rename(former)
+        try:
+            os.replace(scratch, final)
+        except OSError:
+            if former.exists():
+                former.rename(final)
+            raise
+        _sync_names(final.parent)
+        shutil.rmtree(former, ignore_errors=True)
+
+
+def _sync_names(folder: Path) -> None:
+    """A rename is durable only when the folder that holds the name is on the disk too."""
+    handle = os.open(folder, os.O_RDONLY)
+    try:
+        os.fsync(handle)
+    finally:
+        os.close(handle)

@@ -24,8 +24,8 @@ def published(workspace: Workspace, planned: Plan) -> bool:
     page = folder / planned.run_id / f"report.{planned.language}.html"
     latest = folder / f"latest.{planned.language}.html"
     record = folder / planned.run_id / "run.json"
-    if not (page.is_file() and latest.is_file() and record.is_file()):
-        return False
+    if (folder / "failed").exists() or not (page.is_file() and latest.is_file() and record.is_file()):
+        return False  # a failure since then is cleared by publishing again, from the store
     return page.read_bytes() == latest.read_bytes() and json.loads(record.read_text("utf-8"))["exit_code"] == 0
 
 
@@ -43,8 +43,16 @@ def run(
             return _run_locked(workspace, planned, folder, tell=tell, force=force, timeout=timeout, stages=stages,
                                start=start)  # fmt: skip
     except MhlibError as error:
-        tell({"run": planned.label, "event": "failed", "exit_code": error.exit_code, "error": str(error)})
-        return _record(planned, start, stages, error.exit_code, error)
+        return _failed(planned, start, stages, error, tell)
+    except Exception as error:
+        # A fault of ours must not take the other runs with it; its text may hold a pupil's value, so only its class.
+        fault = WorkbenchError(planned.label, f"a fault in mhlib ({type(error).__name__})", remedy="report it")
+        return _failed(planned, start, stages, fault, tell)
+
+
+def _failed(planned, start, stages, error: MhlibError, tell: Tell) -> dict[str, object]:
+    tell({"run": planned.label, "event": "failed", "exit_code": error.exit_code, "error": str(error)})
+    return _record(planned, start, stages, error.exit_code, error)
 
 
 def _run_locked(workspace, planned, folder, *, tell, force, timeout, stages, start) -> dict[str, object]:
@@ -63,12 +71,12 @@ def _run_locked(workspace, planned, folder, *, tell, force, timeout, stages, sta
             write_file(folder / ("latest.html" if not name else f"latest.{name}.html"), page)
         shutil.rmtree(folder / "failed", ignore_errors=True)
     except MhlibError as error:
-        _keep_failure(planned, folder, error, _record(planned, start, stages, error.exit_code, error))
+        _keep_failure(planned, folder, error, _record(planned, start, stages, error.exit_code, error), tell)
         raise
     except OSError as error:
-        fault = WorkbenchError(
-            "reports", f"cannot be written ({error.strerror})", remedy="free space or mend the rights"
-        )
+        fault = WorkbenchError("reports", f"cannot be written ({error.strerror})",
+                               remedy="free space or mend the rights; the former report stands")  # fmt: skip
+        _keep_failure(planned, folder, fault, _record(planned, start, stages, fault.exit_code, fault), tell)
         raise fault from None
     finally:
         shutil.rmtree(scratch, ignore_errors=True)
@@ -89,15 +97,13 @@ def _executed(workspace, planned, scratch, *, tell, force, timeout, stages) -> P
     tell({"run": planned.label, "event": "executing"})
     began = time.time()
     made = scratch / "store"
+    made.mkdir(parents=True)
+    notebook = execute(planned.notebook, planned.params, scratch=made, environment=workspace.environment,
+                       timeout=timeout)  # fmt: skip
     try:
-        made.mkdir(parents=True)
-    except OSError as error:
-        raise WorkbenchError("reports", f"cannot be written ({error.strerror})",
-                             remedy="free space or mend the rights; the former report stands") from None  # fmt: skip
-    environment = {"MHLIB_DATA": str(workspace.data_root), "MHLIB_SYNTHETIC": str(workspace.synthetic_root),
-                   "MHLIB_HOME": str(workspace.root)}  # fmt: skip
-    notebook = execute(planned.notebook, planned.params, scratch=made, environment=environment, timeout=timeout)
-    names = {element["name"] for element in export.elements(notebook)}
+        names = {element["name"] for element in export.elements(notebook)}
+    except MhlibError as error:
+        raise NotebookFailed(error, type(error).__name__, notebook, None) from None
     absent = [name for name in planned.required if name not in names]
     if absent:
         raise NotebookFailed(WorkbenchError(planned.label, f"the report lacks {', '.join(absent)}"), "Incomplete",
@@ -155,16 +161,20 @@ def _record(
     }  # fmt: skip
 
 
-def _keep_failure(planned: Plan, folder: Path, error: MhlibError, record: dict[str, object]) -> None:
+def _keep_failure(planned: Plan, folder: Path, error: MhlibError, record: dict[str, object], tell: Tell) -> None:
     """Beside the former report, which stands: the record, and the half-run notebook without ungated outputs."""
     import nbformat
 
     failed = folder / "failed"
-    failed.mkdir(parents=True, exist_ok=True)
-    write_json(failed / "run.json", record)
     partial = getattr(error, "notebook", None)
-    if partial is not None:
-        write_file(failed / "half-run.ipynb", nbformat.writes(without_raw_outputs(partial)))
+    try:
+        failed.mkdir(parents=True, exist_ok=True)
+        write_json(failed / "run.json", record)
+        if partial is not None:
+            write_file(failed / "half-run.ipynb", nbformat.writes(without_raw_outputs(partial)))
+    except (OSError, MhlibError) as second:
+        # On a full disk the first error is the one to tell; that it could not be kept is told beside it.
+        tell({"run": planned.label, "event": "failure not kept", "error": type(second).__name__})
 
 
 def run_all(

@@ -53,6 +53,12 @@ class Workspace:
         """Folder of the synthetic cities."""
         return Path(os.environ.get("MHLIB_SYNTHETIC") or self.root / "data" / "synthetic").resolve()
 
+    @property
+    def environment(self) -> dict[str, str]:
+        """What an analysis needs to find its data: absolute, since a kernel works in a folder of its own."""
+        return {"MHLIB_DATA": str(self.data_root), "MHLIB_SYNTHETIC": str(self.synthetic_root),
+                "MHLIB_HOME": str(self.root)}  # fmt: skip
+
     def notebook(self, evaluation: str) -> Path:
         """Notebook of an evaluation."""
         return self.root / "notebooks" / f"{evaluation}.ipynb"
