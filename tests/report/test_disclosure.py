@@ -1,0 +1,58 @@
+import math
+
+import pandas as pd
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from mhlib.errors import DisclosureError
+from mhlib.report.disclosure import Gate
+
+PUBLIC, CLOSED, OPEN = Gate.of("public"), Gate.of("closed"), Gate.of("open_data")
+
+
+@given(st.integers(0, 10_000))
+def test_no_small_or_exact_count_leaves_the_public_gate(n):
+    shown = PUBLIC.count(n)
+    assert (shown is None) == (n < 10)
+    assert shown is None or (shown % 5 == 0 and abs(shown - n) <= 2.5)
+
+
+def test_the_audiences_differ():
+    assert [gate.count(8) for gate in (PUBLIC, CLOSED, OPEN)] == [None, 10, 8]
+    assert CLOSED.count(7) is None
+    assert PUBLIC.proportion(0.5, 29) is None and PUBLIC.proportion(0.5, 30) == 0.5
+
+
+def test_a_percentage_comes_from_the_rounded_counts():
+    assert PUBLIC.proportion(13 / 100, 100, 13) == 0.15
+    assert PUBLIC.proportion(1234 / 9876, 9876, 1234) == round(1235 / 9875, 3)
+    assert PUBLIC.proportion(95 / 100, 100, 95) is None
+    assert PUBLIC.proportion(5 / 100, 100, 5) is None
+
+
+@given(st.integers(30, 999), st.floats(0, 1))
+def test_below_a_thousand_there_are_no_decimals(n, share):
+    shown = PUBLIC.proportion(share, n)
+    assert math.isclose(shown * 100, round(shown * 100), abs_tol=1e-9)
+
+
+def test_a_column_nobody_knows_and_an_estimate_without_people_are_refused():
+    with pytest.raises(DisclosureError, match="columns pupil_pid are not in the vocabulary"):
+        PUBLIC.frame(pd.DataFrame({"pupil_pid": ["P1"]}), where="t")
+    with pytest.raises(DisclosureError, match="nothing says how many people"):
+        PUBLIC.frame(pd.DataFrame({"term": ["alpha"], "estimate": [0.9]}), where="t")
+
+
+def test_counts_whose_difference_is_small_go_together():
+    frame = pd.DataFrame(
+        {"term": ["npv"], "estimate": [0.9], "numerator": [694], "denominator": [700], "n_used": [9000]}
+    )
+    shown = PUBLIC.frame(frame, where="t").iloc[0]
+    assert shown["numerator"] is None and shown["denominator"] is None
+    assert OPEN.frame(frame, where="t").iloc[0]["numerator"] == 694
+
+
+def test_an_unknown_audience():
+    with pytest.raises(DisclosureError, match="unknown audience press; public, closed, open_data"):
+        Gate.of("press")
