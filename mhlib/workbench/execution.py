@@ -28,7 +28,7 @@ class NotebookFailed(MhlibError):
 
 
 @contextlib.contextmanager
-def environment(changes: Mapping[str, str]) -> Iterator[None]:
+def surroundings(changes: Mapping[str, str]) -> Iterator[None]:
     """The process environment with `changes`, which the kernel inherits."""
     before = {name: os.environ.get(name) for name in changes}
     os.environ.update(changes)
@@ -67,7 +67,7 @@ def execute(
     one = {name: "1" for name in ONE_THREAD}
     changes = {"MHLIB_RUN_DIR": str(scratch), "PYTHONHASHSEED": "0", **one, **environment}
     # A socket's path may have 108 characters at most, so it lies in the system's own temporary folder.
-    with tempfile.TemporaryDirectory(prefix="mh") as private, environment(changes | _own_kernel(Path(private))):
+    with tempfile.TemporaryDirectory(prefix="mh") as private, surroundings(changes | _own_kernel(Path(private))):
         try:
             # Saved after every cell: of a kernel that dies or hangs papermill would otherwise leave nothing behind.
             finished = papermill.execute_notebook(
@@ -153,9 +153,10 @@ def without_raw_outputs(notebook: object) -> object:
     return notebook
 
 
-def _kept(output: dict) -> dict | None:
+def _kept(output: object) -> object | None:
     if output["output_type"] == "error":
         own = getattr(errors, output["ename"], None)
         words = output["evalue"] if isinstance(own, type) and issubclass(own, MhlibError) else ""
-        return output | {"traceback": [], "evalue": words}
+        output.update(traceback=[], evalue=words)  # in place: the union with a dict would be no NotebookNode
+        return output
     return output if ELEMENT in output.get("data", {}) else None

@@ -10,7 +10,7 @@ from pathlib import Path
 from mhlib.errors import MhlibError, ParamsError
 from mhlib.params import read_yaml
 from mhlib.workbench import keys
-from mhlib.workbench.execution import environment
+from mhlib.workbench.execution import surroundings
 from mhlib.workbench.notebooks import parameter_problems
 from mhlib.workbench.workspace import Workspace
 
@@ -138,5 +138,5 @@ def check_data(workspace: Workspace, planned: Plan) -> None:
     """Load the data in this process, so that a broken contract is told before any kernel starts."""
     module = workspace.analysis(planned.evaluation, where=planned.label)
     params = module.Params.from_mapping(planned.params, where=planned.label)
-    with environment(workspace.environment):
+    with surroundings(workspace.environment):
         module.load(params)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import shutil
 import time
+import traceback
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
@@ -43,16 +44,20 @@ def run(
             return _run_locked(workspace, planned, folder, tell=tell, force=force, timeout=timeout, stages=stages,
                                start=start)  # fmt: skip
     except MhlibError as error:
-        return _failed(planned, start, stages, error, tell)
-    except Exception as error:
-        # A fault of ours must not take the other runs with it; its text may hold a pupil's value, so only its class.
-        fault = WorkbenchError(planned.label, f"a fault in mhlib ({type(error).__name__})", remedy="report it")
-        return _failed(planned, start, stages, fault, tell)
+        tell({"run": planned.label, "event": "failed", "exit_code": error.exit_code, "error": str(error)})
+        return _record(planned, start, stages, error.exit_code, error)
 
 
-def _failed(planned, start, stages, error: MhlibError, tell: Tell) -> dict[str, object]:
-    tell({"run": planned.label, "event": "failed", "exit_code": error.exit_code, "error": str(error)})
-    return _record(planned, start, stages, error.exit_code, error)
+def _in_the_house_form(error: Exception, label: str) -> MhlibError:
+    """A fault of ours is told by class and place alone: its text may hold a pupil's value."""
+    if isinstance(error, MhlibError):
+        return error
+    if isinstance(error, OSError):
+        return WorkbenchError("reports", f"cannot be written ({error.strerror})",
+                              remedy="free space or mend the rights; the former report stands")  # fmt: skip
+    last = traceback.extract_tb(error.__traceback__)[-1]
+    place = f"{Path(last.filename).name} line {last.lineno}"
+    return WorkbenchError(label, f"a fault in mhlib ({type(error).__name__} in {place})", remedy="report it")
 
 
 def _run_locked(workspace, planned, folder, *, tell, force, timeout, stages, start) -> dict[str, object]:
@@ -64,18 +69,15 @@ def _run_locked(workspace, planned, folder, *, tell, force, timeout, stages, sta
         began = time.time()
         record = _render(planned, store, scratch / "page", stages, start)
         stages["render"] = round(time.time() - began, 3)
+        record |= {"stages": dict(stages), "seconds": round(time.time() - start, 3)}
         write_json(scratch / "page" / "run.json", record)
         move_into_place(scratch / "page", folder / planned.run_id)
         page = (folder / planned.run_id / f"report.{planned.language}.html").read_bytes()
         for name in (planned.language, *([""] if planned.language == planned.params["language"] else [])):
             write_file(folder / ("latest.html" if not name else f"latest.{name}.html"), page)
         shutil.rmtree(folder / "failed", ignore_errors=True)
-    except MhlibError as error:
-        _keep_failure(planned, folder, error, _record(planned, start, stages, error.exit_code, error), tell)
-        raise
-    except OSError as error:
-        fault = WorkbenchError("reports", f"cannot be written ({error.strerror})",
-                               remedy="free space or mend the rights; the former report stands")  # fmt: skip
+    except Exception as error:
+        fault = _in_the_house_form(error, planned.label)
         _keep_failure(planned, folder, fault, _record(planned, start, stages, fault.exit_code, fault), tell)
         raise fault from None
     finally:

@@ -1,83 +1,116 @@
-"""A workspace of its own for every test: the real evaluation on a small city, or a tiny evaluation without pandas."""
+"""A small workspace with a fake evaluation: one published report, copied afresh for every test."""
 
-import json
+import functools
+import os
 import shutil
+import sys
 from pathlib import Path
 
-import nbformat
 import pytest
-from nbformat.v4 import new_code_cell, new_markdown_cell, new_notebook
+import yaml
 
+from mhlib.workbench import keys, plans, runs
 from mhlib.workbench.workspace import Workspace
 
-ROOT = Path(__file__).resolve().parents[2]
-PACKAGE = "tiny_analyses"
-SHOW = (
-    "from IPython.display import publish_display_data\n"
-    "html = {'zh': f'<p>{number}</p>', 'en': f'<p>{number}</p>'}\n"
-    "element = {'name': 'answer', 'kind': 'answer', 'html': html, 'frame': [{'n': number}]}\n"
-    "publish_display_data({'application/vnd.mhlib.element+json': element}) if number else None"
+FAKE = Path(__file__).parent / "fake"
+PARAMS = {
+    "evaluation": "tiny", "source": "people.csv", "as_of": "2026-03-20", "language": "zh", "columns": {}, "values": {},
+    "disclosure": "public", "licence": "", "sha256": "", "conf_level": 0.95, "seed": 7, "highest": 3, "fault": "",
+    "seconds": 0.0,
+}  # fmt: skip
+CODE = (
+    "from fake_evaluations import tiny as analysis\n\nfrom mhlib import report\n\n"
+    "params = analysis.Params.from_notebook(globals())\ndata = analysis.load(params)\n"
+    "view = report.open_report(params, data)",
+    "view.answer(analysis.answer(data))",
+    "analysis.misbehave(params, view)",
+    'view.table("counts", analysis.counts(data), caption="Who answered")\nview.internal_file("people", data.frame)',
+    "view.provenance()",
 )
-MODULE = """
-from pydantic import Field
-from mhlib.params import BaseParams
-
-REQUIRED = ("answer",)
 
 
-class Params(BaseParams):
-    number: int = Field(1, description="what the page shows", json_schema_extra={"unit": "points"})
+class Bench:
+    """A workspace and what was told of its runs."""
+
+    def __init__(self, root: Path) -> None:
+        self.workspace, self.events = Workspace(root, analyses_package="fake_evaluations"), []
+
+    @property
+    def report(self) -> Path:
+        return self.workspace.reports / "demo" / "tiny"
+
+    def params(self, name: str = "tiny", **changes: object) -> Path:
+        path = self.workspace.root / "params" / "demo" / f"{name}.yml"
+        path.write_text(yaml.safe_dump(PARAMS | changes, sort_keys=False), encoding="utf-8")
+        return path
+
+    def people(self, *, column: str = "item_1", answers: tuple = (0, 1, 2, 3) * 15) -> None:
+        lines = [f"pupil_pid,{column}", *(f"p{row},{answer}" for row, answer in enumerate(answers))]
+        self.workspace.root.joinpath("data", "people.csv").write_text("\n".join(lines) + "\n", encoding="utf-8")
+
+    def plan(self, name: str = "tiny", *, language: str | None = None, **changes: object):
+        return plans.plan(self.workspace, self.params(name, **changes), language=language)
+
+    def run(self, *, language: str | None = None, timeout: float = 60, wait: float = 5, force=False, **changes: object):
+        planned = self.plan(language=language, **changes)
+        return runs.run(
+            self.workspace, planned, tell=self.events.append, timeout=timeout, wait=wait, force=force
+        )  # fmt: skip
+
+    def published(self) -> dict[str, bytes]:
+        """Every published byte of the report: what a failure may not touch."""
+        paths = [path for path in self.report.rglob("*") if path.is_file() and path.name != ".lock"]
+        kept = [path for path in paths if "failed" not in path.relative_to(self.report).parts]
+        return {str(path.relative_to(self.report)): path.read_bytes() for path in kept}
 
 
-def load(params):
-    return None
-"""
-PARAMS = {"evaluation": "tiny", "source": "rows.csv", "as_of": "2026-01-01", "language": "zh", "columns": {}, "values": {},
-          "disclosure": "public", "licence": "", "sha256": "", "conf_level": 0.95, "seed": 1, "number": 7}  # fmt: skip
+def written(root: Path) -> Bench:
+    import nbformat
 
-
-def tiny_notebook(path: Path, *cells: str) -> None:
-    """A notebook that shows one element, after whatever cells a test puts before it."""
-    parameters = new_code_cell("\n".join(f"{name} = {value!r}" for name, value in PARAMS.items()))
-    parameters.metadata["tags"] = ["parameters"]
-    code = [new_code_cell(source) for source in (*cells, SHOW)]
-    kernel = {"kernelspec": {"name": "python3", "display_name": "Python 3", "language": "python"}}
-    title = [new_markdown_cell("# Screening validity"), new_markdown_cell("## Answer")]
-    nbformat.write(new_notebook(cells=[title[0], parameters, title[1], *code], metadata=kernel), path)
-
-
-@pytest.fixture
-def tiny(tmp_path, monkeypatch) -> Workspace:
-    """A workspace with one tiny evaluation; its notebook can be rewritten by a test."""
-    for folder in ("notebooks", "params/set", "data", "reports", PACKAGE):
-        (tmp_path / folder).mkdir(parents=True)
-    (tmp_path / PACKAGE / "__init__.py").write_text("")
-    (tmp_path / PACKAGE / "tiny.py").write_text(MODULE)
-    (tmp_path / "data" / "rows.csv").write_text("id\n1\n")
-    (tmp_path / "params/set/one.yml").write_text("\n".join(f"{k}: {json.dumps(v)}" for k, v in PARAMS.items()))
-    tiny_notebook(tmp_path / "notebooks" / "tiny.ipynb")
-    for name in ("MHLIB_DATA", "MHLIB_SYNTHETIC", "MHLIB_HOME"):
-        monkeypatch.delenv(name, raising=False)
-    monkeypatch.chdir(tmp_path)
-    yield Workspace(tmp_path, analyses_package=PACKAGE)
-    import sys
-
-    for name in [name for name in sys.modules if name.split(".")[0] == PACKAGE]:
-        del sys.modules[name]
-    if str(tmp_path) in sys.path:
-        sys.path.remove(str(tmp_path))
+    for folder in ("notebooks", "params/demo", "data"):
+        root.joinpath(folder).mkdir(parents=True)
+    bench = Bench(root)
+    bench.people()
+    bench.params()
+    given = nbformat.v4.new_code_cell("\n".join(f"{name} = {value!r}" for name, value in PARAMS.items()))
+    given.metadata["tags"] = ["parameters"]
+    cells = [nbformat.v4.new_markdown_cell("# Tiny\n\nHow many answered?"), given]
+    cells += [nbformat.v4.new_code_cell(source) for source in CODE]
+    metadata = {"kernelspec": {"name": "python3", "display_name": "Python 3", "language": "python"}}
+    nbformat.write(nbformat.v4.new_notebook(cells=cells, metadata=metadata), root / "notebooks" / "tiny.ipynb")
+    return bench
 
 
 @pytest.fixture(scope="session")
-def real(tmp_path_factory) -> Path:
-    """A copy of notebooks and params with a small city, for runs of the true evaluation through the command line."""
-    from mhlib.data.synthetic import simulate
+def fake_evaluations():
+    """The fake package within reach of this process and of its kernels; the roots come from the workspace."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.syspath_prepend(str(FAKE))
+        # The sources are read once: a file saved in mid-test by an editor must not look like a changed report.
+        patch.setattr(keys, "source_sha256", functools.cache(keys.source_sha256))
+        project = str(Path(__file__).resolve().parents[2])
+        patch.setenv("PYTHONPATH", os.pathsep.join((str(FAKE), project)))
+        for name in ("MHLIB_DATA", "MHLIB_SYNTHETIC", "MHLIB_HOME", "MHLIB_RUN_DIR"):
+            patch.delenv(name, raising=False)
+        yield
+        for name in [name for name in sys.modules if name.startswith("fake_evaluations")]:
+            del sys.modules[name]
 
-    root = tmp_path_factory.mktemp("real")
-    for folder in ("notebooks", "params"):
-        shutil.copytree(ROOT / folder, root / folder)
-    data = root / "data"
-    simulate(
-        "small", seed=4, destination=data / "synthetic" / "city", truth_destination=data / "synthetic-truth" / "city"
-    )
-    return root
+
+@pytest.fixture(scope="session")
+def published_once(fake_evaluations, tmp_path_factory) -> tuple[Path, dict]:
+    bench = written(tmp_path_factory.mktemp("published") / "city")
+    return bench.workspace.root, bench.run() | {"events": bench.events}
+
+
+@pytest.fixture
+def bench(published_once, tmp_path) -> Bench:
+    """A copy of a workspace in which one report is published."""
+    shutil.copytree(published_once[0], tmp_path / "city")
+    return Bench(tmp_path / "city")
+
+
+@pytest.fixture
+def new_bench(fake_evaluations, tmp_path) -> Bench:
+    """A workspace in which nothing has run."""
+    return written(tmp_path / "city")

@@ -32,7 +32,7 @@ def interview_plan(
     verified = counts.tp + counts.fp
     sizes = sorted({size for size in (*SIZES, interviews) if size <= counts.n_negative}) or [counts.n_negative]
     return verification_plan(
-        counts.n_positive, counts.n_negative, ppv=counts.tp / verified if counts.tp else SUPPOSED_PPV,
+        counts.n_positive, counts.n_negative, ppv=counts.tp / verified if 0 < counts.tp < verified else SUPPOSED_PPV,
         miss_rate=SUPPOSED_MISS_RATE if isinstance(corrected, Refused) else max(1 - corrected.npv, 1e-6),
         n_positive_verified=verified or counts.n_positive, n_negative_verified=sizes, conf_level=conf_level,
     )  # fmt: skip
