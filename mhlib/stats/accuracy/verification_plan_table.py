@@ -95,7 +95,7 @@ def verification_plan(
     -----
     The delta-method error of the Begg-Greenes estimate at its expected counts, on the logit scale:
     Se = N1 ppv / (N1 ppv + N0 miss). Reference: Begg & Greenes (1983).
-    Checked against: the planning table computed in R (anchors, pitfall 16).
+    Checked against: tests/stats/test_accuracy.py (the planning table, computed in R).
     """
     where = "verification_plan"
     problems = plan_problems(n_positive, n_negative, ppv, miss_rate, n_positive_verified, n_negative_verified)

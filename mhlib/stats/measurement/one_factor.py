@@ -35,6 +35,7 @@ class OmegaResult:
     """
 
     omega: float
+    omega_observed: float
     std_error: float
     conf_low: float
     conf_high: float
@@ -84,9 +85,10 @@ def omega(items: object, *, conf_level: float = 0.95) -> OmegaResult:
 
     Notes
     -----
-    omega = (sum lambda)^2 / ((sum lambda)^2 + sum theta). Omega need not exceed alpha: with correlated residuals it may
-    be smaller. References: McDonald (1999); Joreskog (1967).
-    Checked against: tests/oracle/reliability.csv (lavaan::cfa on bfi).
+    omega = (sum lambda)^2 / ((sum lambda)^2 + sum theta); `omega_observed` divides by the observed variance of the sum
+    score instead, which does not flatter a model that fits badly. Omega need not exceed alpha: with correlated
+    residuals it may be smaller. References: McDonald (1999); Joreskog (1967).
+    Checked against: tests/oracle/bfi_reliability.csv (lavaan::cfa on bfi).
     """
     matrix = item_matrix(items, where="omega")
     return omega_from_covariance(
@@ -133,7 +135,7 @@ def omega_from_covariance(
 
     Notes
     -----
-    Checked against: tests/oracle/reliability.csv (lavaan::cfa on bfi).
+    Checked against: tests/oracle/bfi_reliability.csv (lavaan::cfa on bfi).
     """
     where = "omega_from_covariance"
     inputs.open_unit(conf_level, where=where, name="conf_level")
@@ -153,6 +155,7 @@ def omega_from_covariance(
     index = [str(name) for name in (range(len(sample)) if names is None else names)]
     return OmegaResult(
         omega=value,
+        omega_observed=float(total / sample.sum()),
         std_error=std_error,
         conf_low=float(np.maximum(low, 0)),
         conf_high=float(np.minimum(high, 1)),
