@@ -2,6 +2,7 @@
 
 import re
 import tomllib
+from itertools import chain
 from pathlib import Path
 
 import yaml
@@ -23,7 +24,7 @@ CONDA_NAMES = {
 def declared() -> dict[str, str]:
     """Every requirement of pyproject.toml, extras included: name with extras -> range."""
     project = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
-    lines = project["dependencies"] + sum(project["optional-dependencies"].values(), [])
+    lines = [*project["dependencies"], *chain.from_iterable(project["optional-dependencies"].values())]
     return {_key(Requirement(line)): str(Requirement(line).specifier) for line in lines}
 
 

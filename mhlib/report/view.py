@@ -204,7 +204,7 @@ class View:
         if isinstance(result, Refused):
             self._refusal(name, result, "List for the bureau")
             return
-        folder = Path(os.environ.get("MHLIB_RUN_DIR", "reports/.lab")) / "internal"
+        folder = _own_folder() / "internal"
         folder.mkdir(parents=True, exist_ok=True, mode=0o700)
         path = folder / f"{name}.csv"
         with os.fdopen(
@@ -269,6 +269,12 @@ class View:
         both = {language: html(language) for language in LANGUAGES}
         element = {"name": name, "kind": kind, "html": both} | extra
         publish_display_data({"text/html": both[self._params.language], ELEMENT: element})
+
+
+def _own_folder() -> Path:
+    """The run's own folder; in JupyterLab, where there is no run, one beside the reports."""
+    run = os.environ.get("MHLIB_RUN_DIR")
+    return Path(run) if run else Path(os.environ.get("MHLIB_HOME", ".")) / "reports" / ".lab"
 
 
 def _known(frame: pd.DataFrame) -> pd.DataFrame:

@@ -149,6 +149,7 @@ def without_raw_outputs(notebook: object) -> object:
         if cell.cell_type == "code":
             cell.outputs = [kept for output in cell.outputs if (kept := _kept(output)) is not None]
         cell.metadata.pop("papermill", None)
+        cell.metadata.pop("execution", None)
     notebook.metadata.pop("papermill", None)
     return notebook
 

@@ -3,6 +3,7 @@
 import os
 import shutil
 import subprocess
+from itertools import pairwise
 from pathlib import Path
 
 import pytest
@@ -143,7 +144,7 @@ def test_no_glyph_is_missing(opened, name):
 def test_headings_descend_by_one_and_every_image_has_words(opened, name):
     page, _, _ = opened(name)
     levels = page.eval_on_selector_all("h1,h2,h3,h4", "all => all.map(one => Number(one.tagName[1]))")
-    assert levels[0] == 1 and levels.count(1) == 1 and max(b - a for a, b in zip(levels, levels[1:], strict=False)) <= 1
+    assert levels[0] == 1 and levels.count(1) == 1 and max(b - a for a, b in pairwise(levels)) <= 1
     figures = page.locator("svg[role=img]")
     assert figures.count() >= 3
     assert page.eval_on_selector_all(

@@ -21,7 +21,7 @@ def small_city(tmp_path_factory) -> Path:
 
 @pytest.mark.parametrize("notebook", sorted((ROOT / "notebooks").glob("*.ipynb")), ids=lambda path: path.stem)
 def test_every_cell_runs_and_marked_outputs_agree(notebook, small_city, tmp_path):
-    command = [sys.executable, "-m", "pytest", "-p", "nbval.plugin", "--nbval-lax", "--nbval-cell-timeout=120"]
+    command = [sys.executable, "-m", "pytest", "--nbval-lax", "--nbval-cell-timeout=120"]
     command += ["--nbval-current-env", "-c", os.devnull, f"--rootdir={tmp_path}", "-p", "no:cacheprovider", "-q"]
     environment = os.environ | {"MHLIB_SYNTHETIC": str(small_city), "MHLIB_HOME": str(ROOT)}
     done = subprocess.run([*command, str(notebook)], env=environment, capture_output=True, text=True, cwd=tmp_path)

@@ -10,7 +10,7 @@ import pytest
 from mhlib.errors import DataError, MhlibError, ParamsError, WorkbenchError
 from mhlib.workbench import plans, publish, runs
 
-VALUE = "4711"
+VALUE = "4711081547"
 
 
 def untouched(bench, before, record, code, text):

@@ -63,6 +63,6 @@ def misbehave(params: Params, view: object) -> None:
     elif params.fault == "sleeps":
         time.sleep(params.seconds)
     elif params.fault == "raises":
-        raise ZeroDivisionError("pupil 4711 scored 27")
+        raise ZeroDivisionError("pupil 4711081547 scored 27")
     elif params.fault == "prints":
-        print("pupil 4711 scored 27")
+        print("pupil 4711081547 scored 27")
