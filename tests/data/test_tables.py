@@ -55,3 +55,17 @@ def test_every_contract_is_found_and_describes_itself():
     assert "screening" in all_tables()
     for table in all_tables().values():
         assert table.description and all(column.description for column in table.columns.values())
+
+
+def test_every_table_of_a_city_keeps_its_contract(small_city):
+    contracts = all_tables()
+    there = {path.stem for path in (small_city / "small").glob("*.parquet")}
+    assert there == set(contracts) - {"screening"}
+    for name in sorted(there):
+        validate(pd.read_parquet(small_city / "small" / f"{name}.parquet"), contracts[name], where=name)
+
+
+def test_the_data_dictionary_is_up_to_date(root):
+    from mhlib.data.dictionary import dictionary_markdown
+
+    assert (root / "docs" / "data-dictionary.md").read_text(encoding="utf-8") == dictionary_markdown()
