@@ -8,6 +8,9 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+# How IPython shows an error of ours: by this mark the runner knows it from a library's error of the same name.
+MARK = "mhlib: "
+
 
 class MhlibError(Exception):
     """Base of every error that mhlib raises on purpose.
@@ -29,6 +32,10 @@ class MhlibError(Exception):
     def __init__(self, where: str, problem: str, *, allowed: str = "", remedy: str = "") -> None:
         self.where, self.problem, self.allowed, self.remedy = where, problem, allowed, remedy
         super().__init__(f"{where}: " + "; ".join(part for part in (problem, allowed, remedy) if part))
+
+    def _render_traceback_(self) -> list[str]:
+        """In a notebook the message stands alone: it says what to do, a traceback would not."""
+        return [f"{MARK}{type(self).__name__}: {self}"]
 
     @classmethod
     def of_many(cls, where: str, problems: Sequence[str], *, remedy: str = "") -> MhlibError:

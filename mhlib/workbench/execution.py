@@ -116,13 +116,21 @@ def _failure(error: Exception, partial: object, timeout: float) -> NotebookFaile
 
 
 def _cell_failure(error: Exception, partial: object) -> NotebookFailed:
-    own = getattr(errors, error.ename, None)
+    own = _own_error(error.ename, error.traceback)
     cell = getattr(error, "cell_index", None)
-    if isinstance(own, type) and issubclass(own, MhlibError):
+    if own is not None:
         where, _, rest = str(error.evalue).partition(": ")
         return NotebookFailed(own(where, rest), error.ename, partial, cell)
     fault = WorkbenchError(f"cell {cell}", f"raised {error.ename}", remedy="run the notebook in JupyterLab to see it")
     return NotebookFailed(fault, error.ename, partial, cell)
+
+
+def _own_error(name: str, traceback: object) -> type[MhlibError] | None:
+    """Our error class of that name; a library's error of the same name is told apart by how it is rendered."""
+    own = getattr(errors, name, None)
+    if not "".join(traceback or ()).startswith(errors.MARK):
+        return None
+    return own if isinstance(own, type) and issubclass(own, MhlibError) else None
 
 
 def _disk_error(error: OSError) -> WorkbenchError:
@@ -156,8 +164,7 @@ def without_raw_outputs(notebook: object) -> object:
 
 def _kept(output: object) -> object | None:
     if output["output_type"] == "error":
-        own = getattr(errors, output["ename"], None)
-        words = output["evalue"] if isinstance(own, type) and issubclass(own, MhlibError) else ""
+        words = output["evalue"] if _own_error(output["ename"], output["traceback"]) is not None else ""
         output.update(traceback=[], evalue=words)  # in place: the union with a dict would be no NotebookNode
         return output
     return output if ELEMENT in output.get("data", {}) else None

@@ -178,3 +178,12 @@ def test_a_report_that_another_run_is_writing(bench):
         record = bench.run(force=True, wait=0.2)
     untouched(bench, before, record, 20, "another run is writing this report; wait for it to end")
     assert not (bench.report / "failed").exists()
+
+
+def test_a_librarys_error_of_the_same_name_keeps_its_words_to_itself():
+    from mhlib.errors import MARK
+    from mhlib.workbench.execution import _own_error
+
+    assert _own_error("DataError", [f"{MARK}DataError: t.csv: column x is missing"]) is not None
+    assert _own_error("DataError", ["Traceback (most recent call last)", "DataError: value 'Li Lei'"]) is None
+    assert _own_error("KeyError", [f"{MARK}KeyError: x"]) is None

@@ -13,6 +13,7 @@ class CellError(Exception):
     def __init__(self, ename: str, evalue: str) -> None:
         super().__init__(evalue)
         self.ename, self.evalue, self.cell_index = ename, evalue, 4
+        self.traceback = [f"mhlib: {ename}: {evalue}" if ename != "ValueError" else f"{ename}: {evalue}"]
 
 
 @pytest.mark.parametrize(
