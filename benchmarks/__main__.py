@@ -35,8 +35,16 @@ def data() -> dict[str, np.ndarray]:
     total = items.sum(axis=1)
     case = rng.random(PUPILS) < 1 / (1 + np.exp(3.5 - 0.08 * (total - total.mean())))
     verified = (total >= np.quantile(total, 0.85)) | (rng.random(PUPILS) < 0.05)
-    return {"items": items, "total": total, "case": case, "verified": verified,
-            "school": rng.integers(0, SCHOOLS, PUPILS), "probability": np.where(total >= np.quantile(total, 0.85), 1, 0.05)}  # fmt: skip
+    probability = np.where(total >= np.quantile(total, 0.85), 1, 0.05)
+    school = rng.integers(0, SCHOOLS, PUPILS)
+    return {
+        "items": items,
+        "total": total,
+        "case": case,
+        "verified": verified,
+        "school": school,
+        "probability": probability,
+    }
 
 
 def promises(d: dict[str, np.ndarray], n_boot: int) -> list[tuple[str, str, Callable, Callable, Callable]]:

@@ -12,7 +12,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
-from mhlib.data.synthetic.packs import PACKS
+from mhlib.data.synthetic.pack_names import PACKS
 from mhlib.errors import ParamsError
 
 __all__ = ["GENERATOR_VERSION", "PACKS", "SCALES", "Manifest", "is_current", "simulate"]
