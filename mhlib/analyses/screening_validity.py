@@ -29,10 +29,12 @@ from mhlib.analyses.parts.sections import (
     without_items,
     without_reference,
 )
+from mhlib.data.dictionary import dictionary_frame
 from mhlib.data.scales import scale
 from mhlib.data.scoring import keyed_items, positive, score
 from mhlib.data.screening import load_screening
 from mhlib.data.sources import open_source
+from mhlib.data.tables.screening import SCREENING
 from mhlib.errors import DesignError
 from mhlib.findings import Check, Count, Message, Refused, message
 from mhlib.params import BaseParams
@@ -58,8 +60,8 @@ from mhlib.stats.measurement import cronbach_alpha, item_analysis, omega
 from mhlib.stats.monitoring import ProportionResult, proportion
 
 REQUIRED = (
-    "answer", "flow", "positives", "checks", "reliability", "items", "naive", "corrected", "auc", "roc", "cutoffs", "carried",
-    "plan", "strata", "sensitivity", "provenance",
+    "answer", "flow", "positives", "dictionary", "checks", "reliability", "items", "naive", "corrected", "auc", "roc",
+    "cutoffs", "carried", "plan", "strata", "sensitivity", "provenance",
 )  # fmt: skip
 
 
@@ -319,6 +321,11 @@ def _cutoffs(data: Screened, params: Params) -> CutoffsResult | Refused:
             message("The number of diagnostic interviews that can be held in a term, as parameter capacity."),
         )
     return cutoffs(data.whole_points, criterion="capacity", capacity=params.capacity, conf_level=params.conf_level)
+
+
+def dictionary(data: Screened) -> pd.DataFrame:
+    """What the columns of the source mean."""
+    return dictionary_frame(SCREENING, set(data.people))
 
 
 def sensitivity(data: Screened, params: Params) -> Listed | Refused:

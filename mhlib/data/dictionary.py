@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
+
+import pandas as pd
+
 from mhlib.data.tables import Table, all_tables
 
 
@@ -16,6 +20,16 @@ def dictionary_markdown() -> str:
     for table in all_tables().values():
         parts += ["", *_section(table)]
     return "\n".join(parts) + "\n"
+
+
+def dictionary_frame(table: Table, present: Collection[str]) -> pd.DataFrame:
+    """The columns of a contract that a source offers, with kind, range and meaning; for the report."""
+    rows = [
+        {"column": name, "kind": column.kind, "range": column.range, "meaning": column.description}
+        for name, column in table.columns.items()
+        if name in present
+    ]
+    return pd.DataFrame(rows)
 
 
 def _section(table: Table) -> list[str]:

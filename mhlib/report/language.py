@@ -107,7 +107,7 @@ def used_templates() -> set[str]:
     """Every template that a report can show: in `message(…)`, in captions and notes, and in the notebooks' text."""
     found: set[str] = set()
     for path in sorted(PACKAGE.rglob("*.py")):
-        found |= _in_code(path.read_text(encoding="utf-8"))
+        found |= _in_code(path.read_text(encoding="utf-8"), columns=path.name == "screening.py")
     template = (Path(__file__).parent / "template" / "mhlib" / "index.html.j2").read_text(encoding="utf-8")
     found |= set(re.findall(r'say\("([^"]+)"\)', template))
     for path in sorted((PACKAGE.parent / "notebooks").glob("*.ipynb")):
@@ -116,7 +116,8 @@ def used_templates() -> set[str]:
     return found
 
 
-def _in_code(source: str) -> set[str]:
+def _in_code(source: str, *, columns: bool = False) -> set[str]:
+    """Templates in calls of `message` and its like, and the meanings of a contract's columns that reports explain."""
     import ast
 
     found = set()
@@ -126,6 +127,7 @@ def _in_code(source: str) -> set[str]:
         name = getattr(node.func, "id", getattr(node.func, "attr", ""))
         first = ast.walk(node.args[0]) if name in ("message", "translated") and node.args else ()
         texts = [part for part in first if isinstance(part, ast.Constant)]
+        texts += node.args[1:2] if columns and name == "Column" else []
         texts += [key.value for key in node.keywords if key.arg in ("caption", "note", "title")]
         found |= {text.value for text in texts if isinstance(text, ast.Constant) and isinstance(text.value, str)}
     return found - {""}

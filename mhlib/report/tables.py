@@ -26,6 +26,8 @@ def cell_text(name: str, value: object, row: dict[str, object], language: str, g
     kind = kind_of(name, row)
     if kind == "flag":
         return translated("yes" if value else "no", language)
+    if kind == "said":
+        return translated(str(value), language)
     if kind == "text":
         known = TERMS.get(str(value)) if name in ("term", "group") else None
         return words(known.words, language, gate) if known else str(value)

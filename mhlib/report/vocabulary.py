@@ -52,6 +52,10 @@ COLUMNS = {
     "sensitivity": Word(message("sensitivity"), "proportion"),
     "specificity": Word(message("specificity"), "proportion"),
     "width": Word(message("width of the interval"), "proportion"),
+    "column": Word(message("column"), "text"),
+    "kind": Word(message("kind"), "said"),
+    "range": Word(message("range"), "text"),
+    "meaning": Word(message("meaning"), "said"),
     "parameter": Word(message("parameter"), "text"),
     "value": Word(message("value"), "plan", 3),
     "unit": Word(message("unit"), "text"),
@@ -86,6 +90,8 @@ TERMS = {
     "anxiety": Word(message("anxiety"), "text"),
     "stress": Word(message("stress"), "text"),
 }
+
+KINDS_OF_COLUMN = (message("text"), message("integer"), message("number"), message("flag"), message("date"))
 
 AUDIENCES = {
     "public": message("for the public"),
