@@ -205,6 +205,17 @@ def read_database(
         connection.disconnect()
 
 
+def count_in_database(address: str, table: str, by: Sequence[str]) -> pd.DataFrame:
+    """Rows of each combination of columns, counted by the engine."""
+    connection = _connect(address)
+    try:
+        rows = connection.table(table)
+        _wanted(table, rows.columns, by)
+        return rows.group_by(list(by)).aggregate(n=rows.count()).to_pandas()
+    finally:
+        connection.disconnect()
+
+
 def database_fingerprint(address: str, tables: Sequence[str] | None) -> str:
     """SHA-256 over schema and sorted rows of the tables of a database server."""
     digest = hashlib.sha256()
