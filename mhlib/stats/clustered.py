@@ -72,7 +72,7 @@ def share(
     Notes
     -----
     var = g/(g-1) * sum_g (sum_i w_i d_i (y_i - p))^2 / (sum w d)^2. Reference: Woodruff (1971).
-    Checked against: tests/oracle/clusters.csv (survey::svymean).
+    Checked against: tests/oracle/exam.csv (survey::svymean).
     """
     total = float((weights * domain).sum())
     n = int((domain * (weights > 0)).sum())

@@ -88,3 +88,14 @@ def test_reliability_does_not_hang_on_unit_or_origin(seed, unit, origin):
     assert plain == pytest.approx(moved, abs=1e-5)
     assert cronbach_alpha(items).alpha == pytest.approx(cronbach_alpha(unit * items + origin).alpha, abs=1e-9)
     assert cronbach_alpha(items[:, ::-1]).alpha == pytest.approx(cronbach_alpha(items).alpha, abs=1e-12)
+
+
+def test_every_oracle_that_a_docstring_names_is_there(root):
+    import re
+
+    named = {
+        found
+        for path in (root / "mhlib").rglob("*.py")
+        for found in re.findall(r"tests/[\w/]+\.(?:csv|py|R)", path.read_text(encoding="utf-8"))
+    }
+    assert named and all((root / path).is_file() for path in named), named

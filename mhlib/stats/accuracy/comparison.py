@@ -89,7 +89,7 @@ def compare_roc(
     Notes
     -----
     z = (AUC_b - AUC_a) / sqrt(v_a + v_b - 2 c_ab); joint chi-square = (L a)' (L V L')^-1 (L a).
-    Reference: DeLong et al. (1988); Obuchowski (1997) with clusters. Checked against: tests/oracle/roc.csv (pROC), the
+    Reference: DeLong et al. (1988); Obuchowski (1997) with clusters. Checked against: tests/oracle/asah_auc.csv (pROC), the
     ovarian data of DeLong (1988) as printed in the SAS manual.
     """
     where = "compare_roc"
@@ -198,7 +198,7 @@ def compare_roc_independent(first: RocResult, second: RocResult, *, conf_level: 
     Notes
     -----
     D = (a - b) / sqrt(v_a + v_b) on Welch's df = (v_a + v_b)^2 / (v_a^2/(n_a - 1) + v_b^2/(n_b - 1)).
-    Reference: Welch (1947), as in pROC. Checked against: tests/oracle/roc.csv.
+    Reference: Welch (1947), as in pROC. Checked against: tests/oracle/asah_auc.csv.
     """
     if first.direction != second.direction:
         raise DesignError("compare_roc_independent", "the curves are read in different directions", allowed="one")

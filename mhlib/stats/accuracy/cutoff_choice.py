@@ -146,7 +146,7 @@ def cutoffs(
     A Poisson bootstrap: each resample draws every verified person Poisson(1) times, the choice is made on those drawn
     and J is measured on those not drawn (out of bag). It draws numbers of people by score, so it has no n in it.
     References: Youden (1950); Efron & Tibshirani (1997) for out-of-bag error; Zweig & Campbell (1993) for cost.
-    Checked against: tests/oracle/cutoffs.csv (cutpointr, OptimalCutpoints, pROC).
+    Checked against: tests/stats/test_accuracy.py (cutpointr, OptimalCutpoints, pROC).
     """
     where = "cutoffs"
     rule = checked_rule(criterion, target, cost_ratio, prevalence, capacity, n_boot, seed, reference is None)

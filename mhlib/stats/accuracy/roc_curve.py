@@ -105,7 +105,7 @@ def roc(
     AUC = P(score of a case > score of a non-case) + half P(equal). Missing values are an error, never dropped: a
     missing reference mostly means that verification depended on the score.
     References: DeLong, DeLong & Clarke-Pearson (1988) Biometrics 44:837; Obuchowski (1997) Biometrics 53:567.
-    Checked against: tests/oracle/roc.csv (pROC), tests/oracle/clusters.csv.
+    Checked against: tests/oracle/asah_auc.csv (pROC), tests/oracle/exam.csv.
     """
     sign = demand_direction(direction, where="roc")
     inputs.open_unit(conf_level, where="roc", name="conf_level")
@@ -162,7 +162,7 @@ def roc_from_counts(
 
     Notes
     -----
-    Reference: DeLong, DeLong & Clarke-Pearson (1988). Checked against: tests/oracle/roc.csv (pROC).
+    Reference: DeLong, DeLong & Clarke-Pearson (1988). Checked against: tests/oracle/asah_auc.csv (pROC).
     """
     sign = demand_direction(direction, where="roc_from_counts")
     inputs.open_unit(conf_level, where="roc_from_counts", name="conf_level")

@@ -86,7 +86,7 @@ def two_by_two(tp: int, fp: int, fn: int, tn: int, *, ci: str = "wilson", conf_l
     -----
     LR+ = Se/(1 - Sp), LR- = (1 - Se)/Sp, DOR = tp tn/(fp fn), J = Se + Sp - 1.
     References: Wilson (1927); Simel et al. (1991) for likelihood ratios; Woolf (1955).
-    Checked against: tests/oracle/two_by_two.csv (epiR), Richardson 2010, Allgaier 2012.
+    Checked against: tests/stats/test_accuracy.py (epiR), Richardson 2010, Allgaier 2012.
     """
     inputs.one_of(ci, tuple(BINOMIAL), where="two_by_two", name="ci")
     inputs.open_unit(conf_level, where="two_by_two", name="conf_level")
@@ -145,7 +145,7 @@ def two_by_two_from_rows(
     Notes
     -----
     Reference: Woodruff (1971) linearisation; Korn & Graubard (1999) for the logit interval.
-    Checked against: tests/oracle/clusters.csv (survey::svyciprop).
+    Checked against: tests/oracle/exam.csv (survey::svyciprop).
     """
     where = "two_by_two_from_rows"
     test = inputs.binary(test, where=where, name="test")

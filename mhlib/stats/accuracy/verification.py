@@ -107,7 +107,7 @@ def verification_corrected(
     Assumes verification missing at random within cells: not testable from these data.
     References: Begg & Greenes (1983) Biometrics 39:207; Alonzo & Pepe (2005).
     Checked against: hepatic scintigraphy (Drum & Christacopoulos 1972), diaphanography (Marshall 1984), SPECT (Cecil
-    1996); tests/oracle/verification.csv.
+    1996); tests/stats/test_accuracy.py.
     """
     where = "verification_corrected"
     check_options(method, verification_probability, conf_level)
@@ -264,7 +264,7 @@ def verification_corrected_from_counts(
 
     Notes
     -----
-    Reference: Begg & Greenes (1983). Checked against: tests/oracle/verification.csv.
+    Reference: Begg & Greenes (1983). Checked against: tests/stats/test_accuracy.py.
     """
     tables = [counts] if isinstance(counts, VerificationCounts) else list(counts)
     check_options("begg_greenes", None, conf_level)

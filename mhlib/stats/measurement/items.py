@@ -68,7 +68,7 @@ def item_analysis(items: object, *, conf_level: float = 0.95) -> ItemAnalysis:
     -----
     r = (sum_j s_ij - s_ii) / sqrt(s_ii (T - 2 sum_j s_ij + s_ii)), all from one covariance matrix.
     References: Nunnally & Bernstein (1994); Fisher (1921).
-    Checked against: tests/oracle/items.csv (psych::alpha on bfi).
+    Checked against: tests/oracle/bfi_n_items.csv (psych::alpha on bfi).
     """
     inputs.open_unit(conf_level, where="item_analysis", name="conf_level")
     matrix = item_matrix(items, where="item_analysis")

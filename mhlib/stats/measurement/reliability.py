@@ -69,7 +69,7 @@ def cronbach_alpha(items: object, *, ci: str = "feldt", conf_level: float = 0.95
     -----
     alpha = k/(k-1) (1 - tr(S)/sum(S)).
     References: Cronbach (1951); Feldt (1965) Psychometrika 30:357; Bonett (2002) JEBS 27:335.
-    Checked against: tests/oracle/reliability.csv (psych::alpha on bfi).
+    Checked against: tests/oracle/bfi_reliability.csv (psych::alpha on bfi).
     """
     matrix = item_matrix(items, where="cronbach_alpha")
     return alpha_from_covariance(
@@ -107,7 +107,7 @@ def alpha_from_covariance(
 
     Notes
     -----
-    Checked against: tests/oracle/reliability.csv (psych::alpha on bfi).
+    Checked against: tests/oracle/bfi_reliability.csv (psych::alpha on bfi).
     """
     where = "alpha_from_covariance"
     inputs.one_of(ci, tuple(INTERVALS), where=where, name="ci")

@@ -94,7 +94,7 @@ def proportion(
     Notes
     -----
     References: Wilson (1927); Korn & Graubard (1998) Survey Methodology 24:193.
-    Checked against: tests/oracle/clusters.csv (survey::svyciprop).
+    Checked against: tests/oracle/exam.csv (survey::svyciprop).
     """
     inputs.open_unit(conf_level, where="proportion", name="conf_level")
     if n is not None:
