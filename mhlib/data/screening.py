@@ -49,6 +49,8 @@ class ScreeningData:
     last_answered : date or None
     moved : int
         Pupils whose school at the time of answering is not that of the roster; the school of the answer stands.
+    repeated : int
+        Rows set aside because the same pupil stands in the wave more than once.
     """
 
     frame: pd.DataFrame
@@ -56,6 +58,7 @@ class ScreeningData:
     waves: tuple[int, ...]
     last_answered: date | None
     moved: int
+    repeated: int
     provenance: Provenance
 
 
@@ -69,6 +72,7 @@ def load_screening(
     item_offset: int = 0,
     wave: int | None = None,
     tables: Mapping[str, str] | None = None,
+    duplicates: str = "refuse",
 ) -> ScreeningData:
     """Read, map and validate one screening wave.
 
@@ -87,6 +91,8 @@ def load_screening(
         Compulsory where the source holds several.
     tables : mapping, role -> table
         Roles are response and roster (or the tables of a city).
+    duplicates : {"refuse", "first", "drop"}
+        What becomes of a pupil who stands in the wave more than once: an error, the first row, or no row.
 
     Raises
     ------
@@ -97,14 +103,12 @@ def load_screening(
     """
     columns, values, tables = dict(columns or {}), dict(values or {}), dict(tables or {})
     _known_columns(columns, source)
-    main = tables.get("response") or ("response" if "response" in source.tables() else None)
-    if len(source.tables()) > 1 and main is None:
-        raise ParamsError(source.spec, "several tables and no role response", remedy="name it under tables:")
+    main = main_table(source, tables)
     names = _item_columns(source, main, scale, items)
     raw = source.frame(
         main, columns=_wanted(source, main, columns, names), where=_wave_filter(source, main, columns, wave)
     )
-    flat = _mapped(raw, columns, values, names)
+    flat, repeated = once_per_pupil(_mapped(raw, columns, values, names), duplicates)
     if source.kind in ("synthetic", "folder", "database") and "assessment" in source.tables():
         flat = _joined(flat, source, wave)
     flat = validate(flat, SCREENING, where=f"{source.spec} (table {main})" if main else source.spec)
@@ -113,11 +117,32 @@ def load_screening(
         raise DataError(source.spec, "neither item columns nor a score", remedy="map them under columns: or items:")
     return ScreeningData(
         frame=_verification(flat), enrolled=enrolled, waves=_waves(source, main, columns), moved=moved,
-        last_answered=_last_day(flat),
+        repeated=repeated, last_answered=_last_day(flat),
         provenance=Provenance(
             kind=source.kind, source=source.spec, sha256=source.fingerprint(), rows_read=len(raw)
         ),
     )  # fmt: skip
+
+
+def main_table(source: Source, tables: Mapping[str, str]) -> str | None:
+    """The table with the answers; None where the source holds a single one."""
+    main = tables.get("response") or ("response" if "response" in source.tables() else None)
+    if len(source.tables()) > 1 and main is None:
+        raise ParamsError(source.spec, "several tables and no role response", remedy="name it under tables:")
+    return main
+
+
+def once_per_pupil(flat: pd.DataFrame, duplicates: str) -> tuple[pd.DataFrame, int]:
+    """Rows with a pupil once, and how many were set aside; `refuse` leaves them for the contract to name."""
+    if duplicates == "refuse" or "pupil_pid" not in flat:
+        return flat, 0
+    kept = flat[~flat.duplicated("pupil_pid", keep="first" if duplicates == "first" else False)]
+    return kept.reset_index(drop=True), len(flat) - len(kept)
+
+
+def parts_of(name: str) -> list[str]:
+    """The source's columns behind one mapped name: an identifier may be put together as `study + id`."""
+    return [part.strip() for part in name.split(" + ")]
 
 
 def _known_columns(columns: Mapping[str, str], source: Source) -> None:
@@ -151,11 +176,13 @@ def _item_columns(source: Source, table: str | None, scale: Scale | None, items:
 def _wanted(source: Source, table: str | None, columns: Mapping[str, str], items: Sequence[str]) -> list[str]:
     there = source.header(table)
     absent = [
-        f"{name} ({theirs})" for name, theirs in columns.items() if theirs not in there and name not in ROSTER_ONLY
+        f"{name} ({theirs})"
+        for name, theirs in columns.items()
+        if not set(parts_of(theirs)) <= set(there) and name not in ROSTER_ONLY
     ]
     if absent:
         raise DataError(source.spec, f"no column for {', '.join(absent)}", allowed=", ".join(there))
-    named = [columns.get(name, name) for name in SCREENING.columns]
+    named = [part for name in SCREENING.columns for part in parts_of(columns.get(name, name))]
     return list(dict.fromkeys([name for name in named if name in there] + list(items)))
 
 
@@ -184,7 +211,10 @@ def _waves(source: Source, table: str | None, columns: Mapping[str, str]) -> tup
 
 
 def _mapped(raw: pd.DataFrame, columns: Mapping[str, str], values: Mapping, items: Sequence[str]) -> pd.DataFrame:
-    renamed = raw.rename(columns={theirs: ours for ours, theirs in columns.items()})
+    joined = {ours: parts_of(theirs) for ours, theirs in columns.items() if len(parts_of(theirs)) > 1}
+    renamed = raw.rename(columns={theirs: ours for ours, theirs in columns.items() if ours not in joined})
+    for ours, parts in joined.items():
+        renamed[ours] = raw[parts].astype("string").agg("/".join, axis=1)
     answers = {name: f"item_{number}" for number, name in enumerate(items, start=1)}
     renamed = renamed.rename(columns=answers)
     for name, mapping in values.items():

@@ -13,7 +13,15 @@ SCREENING = Table(
         "level": Column("text", "P primary, J junior, S senior, V vocational.", required=False, missing=True),
         "grade": Column("integer", "Grade.", low=1, high=12, required=False, missing=True),
         "sex": Column("integer", "0 boy, 1 girl.", allowed=(0, 1), required=False, missing=True),
+        "urban": Column("flag", "Whether the school lies in town.", required=False, missing=True),
+        "private": Column("flag", "Whether the school is private.", required=False, missing=True),
+        "boarding": Column("flag", "Whether the pupil boards.", required=False, missing=True),
+        "left_behind": Column(
+            "flag", "Whether the parents work away and the pupil stayed behind.", required=False, missing=True
+        ),
+        "group": Column("text", "A grouping of the source's own.", required=False, missing=True),
         "answered_on": Column("date", "Day of answering.", required=False, missing=True),
+        "seconds": Column("number", "Time taken to answer.", unit="seconds", low=0, required=False, missing=True),
         "score": Column(
             "number", "Sum score, where there are no item columns.", unit="points", required=False, missing=True
         ),
