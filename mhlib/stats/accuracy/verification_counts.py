@@ -101,3 +101,14 @@ def reference_rows(reference: object, verified: object, *, where: str) -> tuple[
                 remedy="correct `verified`, or leave it out: then a reference present means verified",
             )
     return np.where(seen, case, 0.0), seen
+
+
+def tested_rows(
+    test: object, reference: object, verified: object, cutoff: float | None, *, where: str
+) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """As :func:`verified_rows`; a score becomes a test by `cutoff`: positive when score >= cutoff."""
+    if cutoff is not None:
+        score = inputs.numeric(test, where=where, name="test")
+        inputs.without_missing(score, where=where, name="test", remedy="leave unscored rows out and report how many")
+        test = score >= cutoff
+    return verified_rows(test, reference, verified, where=where)

@@ -11,11 +11,12 @@ from mhlib.errors import DesignError, ParamsError
 from mhlib.stats import inputs
 from mhlib.stats.accuracy.counts import ScoreCounts, demand_both, demand_direction, score_levels
 from mhlib.stats.accuracy.roc_curve import RocResult, curve_points
-from mhlib.stats.accuracy.verification import METHODS, inverse_probability
+from mhlib.stats.accuracy.verification import inverse_probability
 from mhlib.stats.accuracy.verification_counts import reference_rows
 
 # Without named bands, neighbouring scores are pooled until this many verified people stand behind a verified share.
 FEWEST_IN_BAND = 20
+ROC_METHODS = ("ipw", "begg_greenes")
 
 
 def verification_corrected_roc(
@@ -79,7 +80,7 @@ def verification_corrected_roc(
     """
     where = "verification_corrected_roc"
     sign = demand_direction(direction, where=where)
-    inputs.one_of(method, METHODS, where=where, name="method")
+    inputs.one_of(method, ROC_METHODS, where=where, name="method")
     inputs.open_unit(conf_level, where=where, name="conf_level")
     if verification_probability is not None and (method != "ipw" or bands is not None):
         raise ParamsError(where, "a known probability goes with method='ipw' and without bands")
