@@ -75,3 +75,40 @@ class Refused:
     code: str
     why: Message
     what_to_collect: Message
+
+
+@dataclass(frozen=True, slots=True)
+class Light:
+    """One line of a verdict: what was looked at, how it stands, why, and by which rule.
+
+    Attributes
+    ----------
+    state : {"good", "watch", "bad", "unknown"}
+        Unknown where the section was refused; the finding then says what is lacking.
+    planned : bool
+        Whether the rule and the analysis were fixed before the data were seen.
+    """
+
+    name: Message
+    state: str
+    finding: Message
+    rule: Message
+    planned: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Reported:
+    """One item of a reporting checklist: its number and matter, the section that answers it, and what is still to add.
+
+    Attributes
+    ----------
+    section : str
+        English heading of the section in the notebook; empty where no section answers the item.
+    lacking : Message or None
+        What the workbench cannot know and the authors must add.
+    """
+
+    number: str
+    matter: Message
+    section: str
+    lacking: Message | None = None

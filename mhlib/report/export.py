@@ -10,6 +10,7 @@ from pathlib import Path
 
 from mhlib.errors import DisclosureError
 from mhlib.report import tables
+from mhlib.report.blocks import anchor
 from mhlib.report.language import paragraphs, translated
 
 ELEMENT = "application/vnd.mhlib.element+json"
@@ -83,7 +84,8 @@ def _sections(notebook: object, language: str) -> list[dict[str, object]]:
             for block, text in zip(_blocks(cell.source), paragraphs(cell.source), strict=True):
                 said = translated(text, language)
                 if block.startswith("#"):
-                    sections.append({"id": f"s{len(sections)}", "title": said, "parts": []})
+                    title = paragraphs(block)[0]
+                    sections.append({"id": anchor(title), "title": said, "parts": []})
                 else:
                     sections[-1]["parts"].append({"html": f"<p>{_inline(said)}</p>"})
         elif cell.cell_type == "code":

@@ -14,8 +14,8 @@ from typing import Protocol
 import pandas as pd
 
 from mhlib.errors import DisclosureError
-from mhlib.findings import Check, Count, Message, Refused, message
-from mhlib.report import tables
+from mhlib.findings import Check, Count, Light, Message, Refused, Reported, message
+from mhlib.report import blocks, tables
 from mhlib.report.disclosure import Gate
 from mhlib.report.flow import flow_svg
 from mhlib.report.language import LANGUAGES, count_words, translated, words
@@ -184,6 +184,28 @@ class View:
             f"{escape(words(state, language, self._gate))}</span><br>{escape(words(check.detail, language, self._gate))}"
             "</div></li>"
         )
+
+    def lights(self, lights: Sequence[Light], *, name: str = "lights", caption: str) -> None:
+        """The verdict line by line, each light with its finding and the rule that sets it."""
+        number = self._number("table")
+
+        def html(language: str) -> str:
+            title = f"{_numbered('table', number, language)}{translated(caption, language)}"
+            return blocks.lights_html(lights, language, self._gate, caption=title)
+
+        frame = [{"name": light.name.template, "state": light.state, "planned": light.planned} for light in lights]
+        self._show(name, "lights", html, frame=frame, number=number)
+
+    def checklist(self, items: Sequence[Reported], *, name: str = "checklist", caption: str) -> None:
+        """A reporting checklist whose items lead to the sections that answer them."""
+        number = self._number("table")
+
+        def html(language: str) -> str:
+            title = f"{_numbered('table', number, language)}{translated(caption, language)}"
+            return blocks.checklist_html(items, language, self._gate, caption=title)
+
+        frame = [{"item": item.number, "section": item.section, "complete": item.lacking is None} for item in items]
+        self._show(name, "checklist", html, frame=frame, number=number)
 
     def _refusal(self, name: str, refused: Refused, caption: str) -> None:
         def html(language: str) -> str:

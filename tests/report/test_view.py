@@ -106,7 +106,7 @@ def test_a_figure_is_inline_svg_with_words_and_data(shown):
 
 def test_roc_points_are_merged_until_enough_people_lie_between():
     from mhlib.report.disclosure import Gate
-    from mhlib.report.figures import roc_data
+    from mhlib.report.figures.screening import roc_data
 
     rng = np.random.default_rng(3)
     score = rng.integers(0, 60, 300)

@@ -1,35 +1,15 @@
-"""Figures of gated aggregates: each takes a result, draws on axes, and offers its data and its description.
-
-For a researcher `figures.roc(result, ax=ax)` draws everything; a report draws what :func:`figure_data` let through.
-"""
+"""Figures of the screening evaluations: the ROC curve, reliability, cut-offs and the plan of interviews."""
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from dataclasses import dataclass
-
 import pandas as pd
 
-from mhlib.errors import DisclosureError
-from mhlib.findings import Message, Refused, message
+from mhlib.findings import Refused, message
 from mhlib.report.disclosure import Gate
-from mhlib.report.language import words
+from mhlib.report.figures.parts import OPEN, Figure, Say
+from mhlib.report.figures.parts import axes as _axes
+from mhlib.report.figures.parts import english as _english
 from mhlib.report.style import COLOURS, INK, LINE, SOFT
-
-OPEN = Gate.of("open_data")
-Say = Callable[[Message], str]
-
-
-def _english(text: Message) -> str:
-    return words(text, "en", OPEN)
-
-
-def _axes(ax: object | None, size: tuple[float, float]) -> object:
-    if ax is not None:
-        return ax
-    import matplotlib.pyplot as plt
-
-    return plt.subplots(figsize=size)[1]
 
 
 def roc_data(result: object, gate: Gate) -> pd.DataFrame:
@@ -155,15 +135,6 @@ def plan(result: object, *, ax: object | None = None, data: pd.DataFrame | None 
     return ax
 
 
-@dataclass(frozen=True, slots=True)
-class Figure:
-    """A kind of figure: its data, its drawing, and what a reader who cannot see it should know."""
-
-    data: Callable[[object, Gate], pd.DataFrame]
-    draw: Callable[..., object]
-    description: Message
-
-
 KINDS = {
     "roc": Figure(roc_data, roc, message("ROC curve: sensitivity against one minus specificity at every cut-off; the "
                                          "points stand in the table below.")),
@@ -175,10 +146,3 @@ KINDS = {
     "plan": Figure(plan_data, plan, message(
         "Interval of the sensitivity to expect, narrowing as more screen-negatives are interviewed.")),
 }  # fmt: skip
-
-
-def kind_named(kind: str) -> Figure:
-    """The figure of a kind; DisclosureError for a kind that has no gated data."""
-    if kind not in KINDS:
-        raise DisclosureError("figure", f"unknown kind {kind}", allowed=", ".join(KINDS))
-    return KINDS[kind]
