@@ -250,10 +250,8 @@ def pick(values: tuple, group: int) -> object:
 def row_of(term: Term, named: bool, group: int, rules: Rules, markers: set[str]) -> Row:
     """The row of a term in a group, after the user's word, else after the rule."""
     fixed, label = pick(term.fixed, group), pick(term.label, group) or ""
-    if fixed is None:
-        value = rule_value(term, group, rules, markers)
-    else:
-        value = None if math.isnan(fixed) else fixed
+    word = None if fixed is None or math.isnan(fixed) else fixed
+    value = rule_value(term, group, rules, markers) if fixed is None else word
     row = Row(term.lhs, term.op, term.rhs, group, label, pick(term.start, group), value, named)
     kind = kind_of(row, rules.latent)
     if value is None and not label and kind in rules.equal and row.name not in rules.partial:
