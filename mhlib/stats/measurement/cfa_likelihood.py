@@ -85,7 +85,7 @@ def gathered(cells: np.ndarray, index: np.ndarray, n_free: int) -> np.ndarray:
 
 
 def gradient_cells(point: Point, moments: Moments, way: Directions) -> np.ndarray:
-    """d logL / d cell per person, shape (g, r)."""
+    """Slope of logL by cell per person, shape (g, r)."""
     rest = residual_weight(point, moments)
     pull = (point.inverse @ point.gap[:, :, None])[:, :, 0]
     moved = (way.u * (rest @ way.v)).sum(axis=1) + (pull[:, None] @ way.w)[:, 0]
@@ -104,7 +104,7 @@ def expected_cells(point: Point, moments: Moments, way: Directions) -> np.ndarra
 
 
 def gradient_and_information(built: Structure, moments: Moments, point: Point) -> tuple[np.ndarray, np.ndarray]:
-    """d logL / d theta and the expected information, both per person."""
+    """Slope of logL by parameter and the expected information, both per person."""
     way = directions(built, point.at)
     return (
         gathered(gradient_cells(point, moments, way), way.index, built.n_free),
