@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import math
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -21,7 +22,7 @@ from mhlib.stats.terms import term_frame
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class RocComparison:
-    """AUCs, their differences with interval and p, and one joint test that all are equal.
+    """AUCs, every pairwise difference with interval and p, and one joint test that all are equal.
 
     Attributes
     ----------
@@ -29,6 +30,11 @@ class RocComparison:
         By name of the score.
     covariance : pandas.DataFrame
         Of the AUCs.
+    differences : pandas.DataFrame
+        `term` (`<later> - <earlier>`; those with the first score come first), `estimate, std_error, conf_low, conf_high,
+        p_value, p_holm, statistic`.
+    directions : pandas.Series
+        How each score is read.
     chi2, df, p_value : float
         Joint Wald test of equality (paired); Welch's D and its df for independent curves (`chi2` is then NaN).
     """
@@ -36,23 +42,31 @@ class RocComparison:
     aucs: pd.Series
     covariance: pd.DataFrame = field(repr=False)
     differences: pd.DataFrame = field(repr=False)
+    directions: pd.Series = field(repr=False)
     chi2: float
     df: float
     p_value: float
+    n_case: int
+    n_noncase: int
+    n_clusters: int | None
     n_used: int
     n_excluded: int
     method: str
     conf_level: float
 
     def to_frame(self) -> pd.DataFrame:
-        """One row per AUC, then one per difference (`<later> - <first>`) with its p-value and statistic."""
+        """One row per AUC, one per difference with `statistic` and `p_holm`, and `joint_test` with its chi-square."""
         rows = []
         for name, auc in self.aucs.items():
             std_error = math.sqrt(self.covariance.loc[name, name])
             low, high = wald(auc, std_error, self.conf_level)
             bounds = {"conf_low": float(np.maximum(low, 0)), "conf_high": float(np.minimum(high, 1))}
-            rows.append({"term": str(name), "estimate": auc, "std_error": std_error, **bounds, "statistic": math.nan})
-        return term_frame([{**row, "n_used": self.n_used} for row in [*rows, *self.differences.to_dict("records")]])
+            read = {"statistic": math.nan, "df": math.nan, "p_holm": math.nan, "direction": self.directions[name]}
+            rows.append({"term": str(name), "estimate": auc, "std_error": std_error, **bounds, **read})
+        rows += self.differences.to_dict("records")
+        if math.isfinite(self.chi2):
+            rows.append({"term": "joint_test", "statistic": self.chi2, "df": self.df, "p_value": self.p_value})
+        return term_frame([{**row, "n_used": self.n_used} for row in rows])
 
 
 def compare_roc(
@@ -61,6 +75,7 @@ def compare_roc(
     *,
     direction: str | Mapping[str, str] = ">=",
     cluster: object = None,
+    weights: object = None,
     conf_level: float = 0.95,
 ) -> RocComparison:
     """Compare the AUCs of two or more scores of the same people.
@@ -68,12 +83,16 @@ def compare_roc(
     Parameters
     ----------
     scores : pandas.DataFrame, shape (n, k), k >= 2
-        One column per score; the first is what the others are compared with.
+        One column per score.
     reference : array-like of 0/1 or bool, shape (n,)
     direction : {'>=', '<='} or mapping of column to one of these
-        One direction for all, or one for each column by name. Never guessed.
+        One direction for all, or one for each column by name: only so can directions be mixed. Never guessed.
     cluster : array-like, shape (n,), optional
+        School or class: covariance by Obuchowski (1997).
+    weights : array-like, shape (n,), optional
+        Inverse probability of being in the rows.
     conf_level : float
+        0–1, of each interval on its own.
 
     Returns
     -------
@@ -83,68 +102,101 @@ def compare_roc(
     ------
     DataError
         A missing score or reference: the comparison is of the same people, so the caller says which.
+    DesignError
+        No case or no non-case; a single cluster.
     ParamsError
-        Fewer than two scores, or a column without a direction.
+        Fewer than two scores, a column without a direction, a direction for a column that is not there.
 
     Notes
     -----
-    z = (AUC_b - AUC_a) / sqrt(v_a + v_b - 2 c_ab); joint chi-square = (L a)' (L V L')^-1 (L a).
-    Reference: DeLong et al. (1988); Obuchowski (1997) with clusters. Checked against: tests/oracle/asah_auc.csv (pROC), the
-    ovarian data of DeLong (1988) as printed in the SAS manual.
+    z = (AUC_b - AUC_a) / sqrt(v_a + v_b - 2 c_ab); joint chi-square = (L a)' (L V L')^-1 (L a) on k - 1 df, NaN when two
+    scores order people alike. `p_holm` is corrected over all pairs (Holm 1979).
+    References: DeLong et al. (1988); Obuchowski (1997). Checked against: tests/oracle/asah_pairs.csv (pROC),
+    tests/oracle/ovarian_rows.csv with the figures of DeLong (1988) as printed in the SAS/STAT manual.
     """
     where = "compare_roc"
     inputs.open_unit(conf_level, where=where, name="conf_level")
-    columns, signs = checked_scores(scores, direction)
+    columns, read = checked_scores(scores, direction)
     case = inputs.binary(reference, where=where, name="reference")
-    n = inputs.same_length(where, scores=scores, reference=case, cluster=cluster)
+    n = inputs.same_length(where, scores=scores, reference=case, cluster=cluster, weights=weights)
     inputs.without_missing(case, where=where, name="reference", remedy=UNVERIFIED)
-    demand_both((case == 1).sum(), (case == 0).sum(), where=where)
+    weight = inputs.weights_of(weights, n, where=where)
+    demand_both((weight * case).sum(), (weight * (1 - case)).sum(), where=where)
     groups = None if cluster is None else inputs.codes(cluster, where=where, name="cluster")
-    aucs, covariance = joint_covariance(
-        [sign * column for sign, column in zip(signs, columns, strict=True)], case, groups
-    )
+    if groups is not None and groups[1] < 2:
+        raise DesignError(where, "one cluster", allowed="two or more", remedy="give no cluster, and claim no more")
     names = [str(name) for name in scores.columns]
+    upward = [demand_direction(one, where=where) * column for one, column in zip(read, columns, strict=True)]
+    aucs, covariance = joint_covariance(upward, case, weight, groups)
     chi2, df = joint_test(aucs, covariance)
     return RocComparison(
         aucs=pd.Series(aucs, index=names, name="auc"),
         covariance=pd.DataFrame(covariance, index=names, columns=names),
-        differences=against_first(names, aucs, covariance, conf_level),
+        differences=pairwise(names, aucs, covariance, conf_level),
+        directions=pd.Series(read, index=names, name="direction"),
         chi2=chi2,
         df=df,
         p_value=float(stats.chi2.sf(chi2, df)),
+        n_case=int(case.sum()),
+        n_noncase=int((1 - case).sum()),
+        n_clusters=None if groups is None else groups[1],
         n_used=n,
         n_excluded=0,
-        method="paired, " + ("DeLong (1988)" if groups is None else "Obuchowski (1997) by cluster"),
+        method=comparison_method(weights is not None, groups is not None),
         conf_level=conf_level,
     )
 
 
-def checked_scores(scores: pd.DataFrame, direction: str | Mapping[str, str]) -> tuple[list[np.ndarray], list[int]]:
-    """Columns as floats and the sign of each; all faults as errors."""
+def comparison_method(weighted: bool, clustered: bool) -> str:
+    """Name of the method."""
+    if clustered:
+        return "paired, " + "weighted, " * weighted + "Obuchowski (1997) by cluster"
+    return "paired, weighted, linearised" if weighted else "paired, DeLong (1988)"
+
+
+def checked_scores(scores: pd.DataFrame, direction: str | Mapping[str, str]) -> tuple[list[np.ndarray], list[str]]:
+    """Columns as floats and the direction of each; all faults as errors."""
     where = "compare_roc"
     if not isinstance(scores, pd.DataFrame) or scores.shape[1] < 2:
         raise ParamsError(f"{where}(scores)", "fewer than two scores", allowed="a DataFrame with a column per score")
     if scores.columns.has_duplicates:
         raise DataError(f"{where}(scores)", "two columns share a name", allowed="one name per score")
-    per_column = direction if isinstance(direction, Mapping) else dict.fromkeys(scores.columns, direction)
-    if missing := [str(name) for name in scores.columns if name not in per_column]:
-        raise ParamsError(f"{where}(direction)", f"no direction for {', '.join(missing)}", allowed="one for each score")
     columns = [inputs.numeric(scores[name], where=where, name=str(name)) for name in scores.columns]
     for name, column in zip(scores.columns, columns, strict=True):
         remedy = "compare on the people who have every score and report how many have not"
         inputs.without_missing(column, where=where, name=str(name), remedy=remedy)
-    return columns, [demand_direction(per_column[name], where=where) for name in scores.columns]
+    return columns, named_directions(list(scores.columns), direction)
+
+
+def named_directions(names: list[object], direction: str | Mapping[str, str]) -> list[str]:
+    """Direction of each score: one for all, or by name.
+
+    Raises
+    ------
+    ParamsError
+        A list without names, a score without a direction, a direction without a score.
+    """
+    where = "compare_roc(direction)"
+    if isinstance(direction, str):
+        return [direction] * len(names)
+    if not isinstance(direction, Mapping):
+        raise ParamsError(where, "directions without names", allowed="one for all, or a mapping of score to direction")
+    if missing := [str(name) for name in names if name not in direction]:
+        raise ParamsError(where, f"no direction for {', '.join(missing)}", allowed="one for each score")
+    if unknown := [str(name) for name in direction if name not in names]:
+        raise ParamsError(where, f"no score is called {', '.join(unknown)}", allowed="the names of the scores")
+    return [direction[name] for name in names]
 
 
 def joint_covariance(
-    scores: list[np.ndarray], case: np.ndarray, cluster: Cluster | None
+    scores: list[np.ndarray], case: np.ndarray, weight: np.ndarray, cluster: Cluster | None
 ) -> tuple[np.ndarray, np.ndarray]:
     """AUCs of several scores of the same rows and their covariance."""
-    ones, aucs, of_case, of_noncase = np.ones(len(case)), [], [], []
+    aucs, of_case, of_noncase = [], [], []
     for score in scores:
         values, level = score_levels(score)
-        placed = placements(*count_scores(level, len(values), case, None))
-        ill, well = influences(level, case, placed, ones)
+        placed = placements(*count_scores(level, len(values), case, weight))
+        ill, well = influences(level, case, placed, weight)
         aucs.append(placed.auc)
         of_case.append(ill)
         of_noncase.append(well)
@@ -162,18 +214,27 @@ def joint_test(aucs: np.ndarray, covariance: np.ndarray) -> tuple[float, float]:
     return float(difference @ np.linalg.solve(spread, difference)), df
 
 
-def against_first(names: list[str], aucs: np.ndarray, covariance: np.ndarray, conf_level: float) -> pd.DataFrame:
-    """Each later AUC minus the first: normal interval and two-sided p."""
+def pairwise(names: list[str], aucs: np.ndarray, covariance: np.ndarray, conf_level: float) -> pd.DataFrame:
+    """Every later AUC minus every earlier one: normal interval, two-sided p and Holm's p."""
     rows = []
-    for j in range(1, len(names)):
-        difference = float(aucs[j] - aucs[0])
-        std_error = math.sqrt(max(covariance[j, j] + covariance[0, 0] - 2 * covariance[0, j], 0.0))
+    for i, j in itertools.combinations(range(len(names)), 2):
+        difference = float(aucs[j] - aucs[i])
+        std_error = math.sqrt(max(covariance[j, j] + covariance[i, i] - 2 * covariance[i, j], 0.0))
         low, high = wald(difference, std_error, conf_level)
         z = difference / std_error if std_error > 0 else math.nan
-        p_value = float(2 * stats.norm.sf(abs(z)))
-        bounds = {"conf_low": low, "conf_high": high, "p_value": p_value, "statistic": z}
-        rows.append({"term": f"{names[j]} - {names[0]}", "estimate": difference, "std_error": std_error, **bounds})
-    return pd.DataFrame(rows)
+        bounds = {"conf_low": low, "conf_high": high, "p_value": float(2 * stats.norm.sf(abs(z))), "statistic": z}
+        rows.append({"term": f"{names[j]} - {names[i]}", "estimate": difference, "std_error": std_error, **bounds})
+    table = pd.DataFrame(rows)
+    return table.assign(p_holm=holm(table["p_value"].to_numpy()))
+
+
+def holm(p_values: np.ndarray) -> np.ndarray:
+    """Holm's (1979) step-down p-values; a p that is NaN stays so and counts as no test."""
+    adjusted, order = np.full(len(p_values), math.nan), np.argsort(p_values)
+    order = order[: int(np.isfinite(p_values).sum())]
+    steps = p_values[order] * np.arange(len(order), 0, -1)
+    adjusted[order] = np.minimum(np.maximum.accumulate(steps), 1)
+    return adjusted
 
 
 def compare_roc_independent(first: RocResult, second: RocResult, *, conf_level: float = 0.95) -> RocComparison:
@@ -182,7 +243,8 @@ def compare_roc_independent(first: RocResult, second: RocResult, *, conf_level: 
     Parameters
     ----------
     first, second : RocResult
-        From :func:`roc` with one direction on people who do not overlap.
+        From :func:`roc` with one direction on people who do not overlap; clustered curves on schools that do not overlap
+        (girls and boys of the same schools are not independent).
     conf_level : float
 
     Returns
@@ -197,15 +259,18 @@ def compare_roc_independent(first: RocResult, second: RocResult, *, conf_level: 
 
     Notes
     -----
-    D = (a - b) / sqrt(v_a + v_b) on Welch's df = (v_a + v_b)^2 / (v_a^2/(n_a - 1) + v_b^2/(n_b - 1)).
-    Reference: Welch (1947), as in pROC. Checked against: tests/oracle/asah_auc.csv.
+    D = (a - b) / sqrt(v_a + v_b) on Welch's df = (v_a + v_b)^2 / (v_a^2/(n_a - 1) + v_b^2/(n_b - 1)), n the people
+    or, for clustered curves, the clusters.
+    Reference: Welch (1947), as in pROC. Checked against: tests/oracle/asah_auc.csv,
+    tests/oracle/cutoff_counts.csv (pROC).
     """
     if first.direction != second.direction:
         raise DesignError("compare_roc_independent", "the curves are read in different directions", allowed="one")
     v_a, v_b = first.std_error**2, second.std_error**2
     if not v_a + v_b > 0:
         raise DesignError("compare_roc_independent", "no standard error to compare with", allowed="two or more of each")
-    df = (v_a + v_b) ** 2 / (v_a**2 / (first.n_used - 1) + v_b**2 / (second.n_used - 1))
+    n_a, n_b = (one.n_used if one.n_clusters is None else one.n_clusters for one in (first, second))
+    df = (v_a + v_b) ** 2 / (v_a**2 / (n_a - 1) + v_b**2 / (n_b - 1))
     difference, std_error = first.auc - second.auc, math.sqrt(v_a + v_b)
     low, high = wald(difference, std_error, conf_level, df)
     p_value = float(2 * stats.t.sf(abs(difference / std_error), df))
@@ -214,11 +279,15 @@ def compare_roc_independent(first: RocResult, second: RocResult, *, conf_level: 
         aucs=pd.Series([first.auc, second.auc], index=["first", "second"], name="auc"),
         covariance=pd.DataFrame(np.diag([v_a, v_b]), index=["first", "second"], columns=["first", "second"]),
         differences=pd.DataFrame(
-            [{"term": "first - second", "estimate": difference, "std_error": std_error, **bounds}]
+            [{"term": "first - second", "estimate": difference, "std_error": std_error, **bounds, "p_holm": p_value}]
         ),
+        directions=pd.Series([first.direction] * 2, index=["first", "second"], name="direction"),
         chi2=math.nan,
         df=df,
         p_value=p_value,
+        n_case=first.n_case + second.n_case,
+        n_noncase=first.n_noncase + second.n_noncase,
+        n_clusters=None,
         n_used=first.n_used + second.n_used,
         n_excluded=first.n_excluded + second.n_excluded,
         method="independent curves, Welch's D",

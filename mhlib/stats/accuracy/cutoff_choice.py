@@ -7,17 +7,14 @@ from dataclasses import dataclass, field
 
 import numpy as np
 import pandas as pd
-from scipy import stats
 
 from mhlib.errors import DesignError, ParamsError
 from mhlib.stats import inputs
-from mhlib.stats.accuracy.counts import ScoreCounts, count_scores, demand_both, demand_direction, score_levels
-from mhlib.stats.accuracy.roc_curve import curve_points
+from mhlib.stats.accuracy.counts import demand_both, demand_direction, score_levels
+from mhlib.stats.accuracy.cutoff_resamples import UNCORRECTED, Corrected, Screened, corrected, moves
+from mhlib.stats.accuracy.cutoff_rules import Curves, best, checked_rule, costs, curves_of
+from mhlib.stats.accuracy.resampling import cluster_codes, enough_resamples
 from mhlib.stats.terms import term_frame
-
-CRITERIA = ("youden", "cost", "sensitivity", "specificity", "capacity")
-# How often a person can stand in one Poisson resample; P(more) < 1e-9.
-MOST_TIMES = 12
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -28,28 +25,49 @@ class CutoffsResult:
     ----------
     cutoff : float or None
         Read with `direction`; None when no cut-off meets the criterion.
+    cutoff_low, cutoff_high : float
+        Percentiles of the cut-offs chosen in the resamples; NaN without resamples. They show how firmly the data choose
+        and are no confidence interval: the best cut-off converges too slowly for one.
     ties : tuple of float
         Every cut-off that meets the criterion equally well, the chosen one among them.
     table : pandas.DataFrame
-        `cutoff, referrals, referral_share, sensitivity, specificity, ppv, youden, chosen`.
+        One row a cut-off: `cutoff, referrals, referral_share, sensitivity, specificity, ppv, npv, youden, missed_cases,
+        false_alarms, cost, chosen`. Accuracy is NaN without a reference; `cost` is in false alarms, NaN without a ratio.
     frequencies : pandas.DataFrame or None
         `cutoff, share`: how often each cut-off was chosen in the resamples.
-    optimism, youden_corrected : float
-        Apparent minus out-of-bag Youden's J of the chosen rule, and the out-of-bag J; NaN without resamples.
+    youden, youden_out_of_bag, youden_632 : float
+        Youden's J at the choice: as it looks, on the people left out of each resample, and Efron's .632 blend.
+    sensitivity_632, specificity_632 : float
+        The same blend of each part.
+    optimism : float
+        `youden - youden_632`.
+    share : float
+        How often resamples chose this very cut-off.
+    n_none : int
+        Resamples in which no cut-off met the criterion.
     exploratory : bool
         Always true: a cut-off chosen on the data that judge it.
     """
 
     cutoff: float | None
+    cutoff_low: float
+    cutoff_high: float
     ties: tuple[float, ...]
     criterion: str
     direction: str
     table: pd.DataFrame = field(repr=False)
     frequencies: pd.DataFrame | None = field(repr=False)
+    youden: float
+    youden_out_of_bag: float
+    youden_632: float
+    sensitivity_632: float
+    specificity_632: float
     optimism: float
-    youden_corrected: float
+    share: float
+    n_none: int
     exploratory: bool
     n_verified: int
+    n_clusters: int | None
     n_boot: int
     seed: int | None
     n_used: int
@@ -59,26 +77,16 @@ class CutoffsResult:
 
     def to_frame(self) -> pd.DataFrame:
         """Terms of the chosen cut-off; no row but `cutoff` (NaN) when none meets the criterion."""
+        own = math.nan if self.cutoff is None else self.cutoff
         rows: list[dict[str, object]] = [
-            {"term": "cutoff", "estimate": math.nan if self.cutoff is None else self.cutoff}
+            {"term": "cutoff", "estimate": own, "cutoff_low": self.cutoff_low, "cutoff_high": self.cutoff_high}
         ]
         for row in self.table[self.table["chosen"]].to_dict("records"):
-            measures = ("sensitivity", "specificity", "ppv", "youden")
+            measures = ("sensitivity", "specificity", "ppv", "npv", "youden", "referrals", "missed_cases", "cost")
             rows += [{"term": name, "estimate": row[name]} for name in measures]
-            rows.append({"term": "youden_corrected", "estimate": self.youden_corrected})
-            rows.append({"term": "referrals", "estimate": row["referrals"]})
+            extra = ("sensitivity_632", "specificity_632", "youden_out_of_bag", "youden_632", "optimism", "share")
+            rows += [{"term": name, "estimate": getattr(self, name)} for name in extra]
         return term_frame(rows).assign(n_used=self.n_used)
-
-
-@dataclass(frozen=True, slots=True)
-class Rule:
-    """A criterion with what it needs."""
-
-    criterion: str
-    target: float | None
-    cost_ratio: float | None
-    prevalence: float | None
-    capacity: float | None
 
 
 def cutoffs(
@@ -93,6 +101,7 @@ def cutoffs(
     capacity: float | None = None,
     population: float | None = None,
     weights: object = None,
+    cluster: object = None,
     n_boot: int = 0,
     seed: int | None = None,
     conf_level: float = 0.95,
@@ -115,119 +124,114 @@ def cutoffs(
     cost_ratio : float, optional
         Cost of a missed case in false alarms, for 'cost'.
     prevalence : float, optional
-        0–1, for 'cost' and the predictive value; default that of the (weighted) rows.
+        0–1, for 'cost', predictive values and missed cases; default that of the (weighted) rows.
     capacity : float, optional
         People who can be seen, for 'capacity'.
     population : float, optional
-        People to be screened next; referrals are scaled to them. Default: n.
+        People to be screened next; referrals and missed cases are scaled to them. Default: n.
     weights : array-like, shape (n,), optional
         Inverse verification probability, read in verified rows only; compulsory when some rows are unverified.
+    cluster : array-like, shape (n,), optional
+        School: whole schools are resampled; else people.
     n_boot : int
-        Resamples of verified rows for the optimism of Youden's J; 0 for none.
+        Resamples for the distribution of the cut-off and its optimism; 0 for none.
     seed : int, optional
         Compulsory with `n_boot`.
     conf_level : float
-        Kept in the record.
+        0–1, of the percentiles of the cut-off.
 
     Returns
     -------
     CutoffsResult
-        Among equally good cut-offs the lowest-referring one is `cutoff`; `ties` names all.
+        Among equally good cut-offs the lowest-referring one is `cutoff`; `ties` names all. With a floor of sensitivity,
+        of cut-offs with one specificity only the most sensitive counts as good (and the other way round).
 
     Raises
     ------
     ParamsError
         A criterion without what it needs; resamples without a seed.
     DesignError
-        Unverified rows and no weights; no case or no non-case.
+        Unverified rows and no weights; no case or no non-case; a single school.
+    DataError
+        A missing score; more than 2,000 distinct scores with resamples.
 
     Notes
     -----
-    A Poisson bootstrap: each resample draws every verified person Poisson(1) times, the choice is made on those drawn
-    and J is measured on those not drawn (out of bag). It draws numbers of people by score, so it has no n in it.
-    References: Youden (1950); Efron & Tibshirani (1997) for out-of-bag error; Zweig & Campbell (1993) for cost.
-    Checked against: tests/stats/test_accuracy.py (cutpointr, OptimalCutpoints, pROC).
+    People: Poisson bootstrap, each person drawn Poisson(1) times. The rule chooses on those drawn, and the choice is
+    judged on those not drawn (out of bag); .632 = .368 apparent + .632 out of bag. Numbers of people by score are drawn,
+    so a resample has no n in it. Weights are taken as known. With 'cost', None means that referring nobody is cheaper.
+    References: Youden (1950); Efron (1983) and Efron & Tibshirani (1997) for .632; Zweig & Campbell (1993) for cost.
+    Checked against: tests/oracle/cutoff_choices.csv (cutpointr, OptimalCutpoints, pROC).
     """
     where = "cutoffs"
-    rule = checked_rule(criterion, target, cost_ratio, prevalence, capacity, n_boot, seed, reference is None)
+    screened, values, sign = screened_rows(score, reference, weights, cluster, direction, where=where)
+    people = float(len(screened.level) if population is None else population)
+    rule = checked_rule(
+        criterion, target=target, cost_ratio=cost_ratio, prevalence=prevalence, capacity=capacity, population=people,
+        without_reference=reference is None, where=where,
+    )  # fmt: skip
+    checked_boot(n_boot, seed, conf_level, where=where)
+    curves = curves_of(*screened.tables()[:, None, :])
+    mask = best(curves, rule)[0]
+    found = moves(screened, [rule], seed, n_boot)[0] if n_boot else None
+    judged = judge(found, curves, mask, values, sign, conf_level)
+    place = int(np.flatnonzero(mask)[-1]) if mask.any() else None
+    table = cutoff_table(curves, values, people, rule.prevalence, rule.cost_ratio)
+    return CutoffsResult(
+        cutoff=None if place is None else float(sign * values[place] + 0.0),
+        ties=ties_of(mask, values, sign),
+        criterion=criterion,
+        direction=direction,
+        table=in_own_order(table.assign(chosen=np.arange(len(values)) == place), sign),
+        youden=math.nan if place is None else float(curves.youden[0, place]),
+        exploratory=True,
+        n_verified=int((screened.status < 2).sum()),
+        n_clusters=None if screened.cluster is None else screened.cluster[1],
+        n_boot=n_boot,
+        seed=seed,
+        n_used=len(screened.level),
+        n_excluded=0,
+        method=f"{criterion}, read 'positive when score {direction} c'",
+        conf_level=conf_level,
+        **{name: getattr(judged, name) for name in Corrected.__slots__},
+    )
+
+
+def checked_boot(n_boot: int, seed: int | None, conf_level: float, *, where: str) -> None:
+    """Stop at resamples without a seed.
+
+    Raises
+    ------
+    ParamsError
+    """
     inputs.open_unit(conf_level, where=where, name="conf_level")
+    if n_boot and seed is None:
+        raise ParamsError(where, "n_boot needs a seed", allowed="a whole number as seed")
+    if n_boot:
+        enough_resamples(n_boot, where=where)
+
+
+def screened_rows(
+    score: object, reference: object, weights: object, cluster: object, direction: str, *, where: str
+) -> tuple[Screened, np.ndarray, int]:
+    """Everyone screened by level, the levels with high meaning ill, and the sign that makes it so."""
     sign = demand_direction(direction, where=where)
     score = inputs.numeric(score, where=where, name="score")
     inputs.without_missing(score, where=where, name="score", remedy="leave unscored rows out and report how many")
     if not len(score):
         raise DesignError(where, "nobody was screened", allowed="at least one score")
+    inputs.same_length(where, score=score, cluster=cluster)
     values, level = score_levels(sign * score)
-    screened = np.bincount(level, minlength=len(values)).astype(float)
-    case, weight = verified_part(reference, weights, len(score))
+    case, weight = verified_part(reference, weights, len(score), where=where)
     seen = ~np.isnan(case)
-    found = None
     if reference is not None:
-        found = ScoreCounts(values, *count_scores(level[seen], len(values), case[seen], weight[seen]))
-        demand_both(found.case.sum(), found.noncase.sum(), where=where)
-    table = cutoff_table(values, screened, found, rule, population)
-    best = chosen(table, rule)
-    frequencies, corrected, optimism = None, math.nan, math.nan
-    if n_boot and found is not None:
-        kinds = np.stack([level[seen], case[seen], weight[seen]])
-        chosen_levels, inside, outside = resampled_youden(
-            kinds, len(values), screened, values, rule, n_boot, seed, population
-        )
-        frequencies = choice_frequencies(chosen_levels, values, sign)
-        corrected, optimism = float(np.nanmean(outside)), float(np.nanmean(inside - outside))
-    return CutoffsResult(
-        cutoff=None if not len(best) else float(sign * values[best[-1]]),
-        ties=tuple(float(c) for c in sign * values[best]),
-        criterion=criterion,
-        direction=direction,
-        table=finished_table(table, best, sign),
-        frequencies=frequencies,
-        optimism=optimism,
-        youden_corrected=corrected,
-        exploratory=True,
-        n_verified=int(seen.sum()),
-        n_boot=n_boot,
-        seed=seed,
-        n_used=len(score),
-        n_excluded=0,
-        method=f"{criterion}, read 'positive when score {direction} c'",
-        conf_level=conf_level,
-    )
+        demand_both((weight * (case == 1)).sum(), (weight * (case == 0)).sum(), where=where)
+    groups = None if cluster is None else cluster_codes(cluster, where=where)
+    return Screened(level, np.where(seen, case, 2).astype(np.int64), weight, groups, len(values)), values, sign
 
 
-def checked_rule(
-    criterion: str,
-    target: float | None,
-    cost_ratio: float | None,
-    prevalence: float | None,
-    capacity: float | None,
-    n_boot: int,
-    seed: int | None,
-    without_reference: bool,
-) -> Rule:
-    """Criterion with what it needs, or every fault of the options at once."""
-    inputs.one_of(criterion, CRITERIA, where="cutoffs", name="criterion")
-    needs = {"sensitivity": target, "specificity": target, "cost": cost_ratio, "capacity": capacity}
-    names = {"sensitivity": "target", "specificity": "target", "cost": "cost_ratio", "capacity": "capacity"}
-    problems = []
-    if criterion in needs and needs[criterion] is None:
-        problems.append(f"criterion '{criterion}' needs {names[criterion]}")
-    if target is not None and not 0 < target <= 1:
-        problems.append("target lies above 0 and up to 1")
-    if prevalence is not None and not 0 < prevalence < 1:
-        problems.append("prevalence lies between 0 and 1")
-    if cost_ratio is not None and not cost_ratio > 0:
-        problems.append("cost_ratio is above 0")
-    if n_boot and seed is None:
-        problems.append("n_boot needs a seed")
-    if without_reference and criterion != "capacity":
-        problems.append(f"criterion '{criterion}' needs a reference")
-    if problems:
-        raise ParamsError.of_many("cutoffs", problems)
-    return Rule(criterion, target, cost_ratio, prevalence, capacity)
-
-
-def verified_part(reference: object, weights: object, n: int) -> tuple[np.ndarray, np.ndarray]:
-    """Reference with NaN where unverified, and weights of the verified rows.
+def verified_part(reference: object, weights: object, n: int, *, where: str) -> tuple[np.ndarray, np.ndarray]:
+    """Reference with NaN where unverified, and weights of the verified rows (0 elsewhere).
 
     Raises
     ------
@@ -235,124 +239,68 @@ def verified_part(reference: object, weights: object, n: int) -> tuple[np.ndarra
         Unverified rows without weights: accuracy among the verified is not that of the screened.
     """
     if reference is None:
-        return np.full(n, math.nan), np.ones(n)
-    case = inputs.binary(reference, where="cutoffs", name="reference")
+        return np.full(n, math.nan), np.zeros(n)
+    case = inputs.binary(reference, where=where, name="reference")
+    inputs.same_length(where, score=np.empty(n), reference=case, weights=weights)
     seen = ~np.isnan(case)
     if weights is None:
         if n_unseen := int((~seen).sum()):
             raise DesignError(
-                "cutoffs(weights)",
+                f"{where}(weights)",
                 f"{n_unseen} of {n} people are unverified and no weights are given",
                 allowed="inverse verification probabilities of the verified",
                 remedy="give weights, or leave the unverified out if verification did not depend on the score",
             )
-        inputs.same_length("cutoffs", score=np.empty(n), reference=case)
         return case, np.ones(n)
-    weight = inputs.numeric(weights, where="cutoffs", name="weights")
-    inputs.same_length("cutoffs", score=np.empty(n), reference=case, weights=weight)
-    inputs.weights_of(weight[seen], int(seen.sum()), where="cutoffs")
+    weight = inputs.numeric(weights, where=where, name="weights")
+    inputs.weights_of(weight[seen], int(seen.sum()), where=where)
     return case, np.where(seen, weight, 0.0)
 
 
-def cutoff_table(
-    values: np.ndarray, screened: np.ndarray, found: ScoreCounts | None, rule: Rule, population: float | None
-) -> pd.DataFrame:
-    """One row per cut-off from the lowest to the highest; accuracy is NaN without a reference."""
-    share = screened[::-1].cumsum()[::-1] / screened.sum()
-    table = pd.DataFrame(
-        {"cutoff": values, "referrals": share * (population or screened.sum()), "referral_share": share}
-    )
+def judge(
+    found: object, curves: Curves, mask: np.ndarray, values: np.ndarray, sign: int, conf_level: float
+) -> Corrected:
+    """What the resamples say about the choice; nothing without resamples, no accuracy without a choice."""
     if found is None:
-        return table.assign(sensitivity=math.nan, specificity=math.nan, ppv=math.nan, youden=math.nan, cost=math.nan)
-    points = curve_points(found, direction=">=")
-    se, sp = points["sensitivity"], points["specificity"]
-    rate = found.case.sum() / (found.case.sum() + found.noncase.sum()) if rule.prevalence is None else rule.prevalence
-    hits, alarms = se * rate, (1 - sp) * (1 - rate)
-    return table.assign(
-        sensitivity=se,
-        specificity=sp,
-        ppv=hits / (hits + alarms).where(hits + alarms > 0),
-        youden=se + sp - 1,
-        cost=(rule.cost_ratio or 1.0) * (1 - se) * rate + alarms,
+        return UNCORRECTED
+    place = int(np.flatnonzero(mask)[-1]) if mask.any() else -1
+    apparent = (math.nan, math.nan)
+    if place >= 0:
+        apparent = (float(curves.sensitivity[0, place]), float(curves.specificity[0, place]))
+    return corrected(found, values, sign, place, apparent, conf_level)
+
+
+def ties_of(mask: np.ndarray, values: np.ndarray, sign: int) -> tuple[float, ...]:
+    """Cut-offs that meet the criterion equally well, from the most to the least referring."""
+    return tuple(float(cut) + 0.0 for cut in sign * values[mask])
+
+
+def cutoff_table(
+    curves: Curves, values: np.ndarray, population: float, prevalence: float | None, cost_ratio: float | None
+) -> pd.DataFrame:
+    """One row per cut-off with high meaning ill, from the lowest to the highest; accuracy is NaN without a reference."""
+    se, sp, share = curves.sensitivity[0], curves.specificity[0], curves.referral_share[0]
+    rate = curves.prevalence[0] if prevalence is None else prevalence
+    hits, alarms, missed, cleared = se * rate, (1 - sp) * (1 - rate), (1 - se) * rate, sp * (1 - rate)
+    with np.errstate(invalid="ignore", divide="ignore"):
+        ppv, npv = hits / (hits + alarms), cleared / (cleared + missed)
+    return pd.DataFrame(
+        {
+            "cutoff": values,
+            "referrals": share * population,
+            "referral_share": share,
+            "sensitivity": se,
+            "specificity": sp,
+            "ppv": ppv,
+            "npv": npv,
+            "youden": se + sp - 1,
+            "missed_cases": missed * population,
+            "false_alarms": alarms * population,
+            "cost": costs(curves, rate, cost_ratio)[0] * population if cost_ratio is not None else math.nan,
+        }
     )
 
 
-def chosen(table: pd.DataFrame, rule: Rule) -> np.ndarray:
-    """Places of the cut-offs that meet the criterion best, rising; empty when none does."""
-    # Equal up to rounding: sums of the same counts in another order must still be seen as ties.
-    slack = 1e-12
-    if rule.criterion == "youden":
-        goal, allowed = table["youden"], np.full(len(table), True)
-    elif rule.criterion == "cost":
-        goal, allowed = -table["cost"], np.full(len(table), True)
-    elif rule.criterion == "sensitivity":
-        goal, allowed = table["specificity"], (table["sensitivity"] >= rule.target - slack).to_numpy()
-    elif rule.criterion == "specificity":
-        goal, allowed = table["sensitivity"], (table["specificity"] >= rule.target - slack).to_numpy()
-    else:
-        goal, allowed = table["referrals"], (table["referrals"] <= rule.capacity + slack).to_numpy()
-    if not allowed.any():
-        return np.array([], dtype=int)
-    goal = goal.to_numpy()
-    return np.flatnonzero(allowed & (goal >= goal[allowed].max() - slack))
-
-
-def resampled_youden(
-    kinds: np.ndarray,
-    n_levels: int,
-    screened: np.ndarray,
-    values: np.ndarray,
-    rule: Rule,
-    n_boot: int,
-    seed: int,
-    population: float | None,
-) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """Chosen level of every resample, with Youden's J there in the bag and out of it (NaN where undefined).
-
-    Parameters
-    ----------
-    kinds : ndarray, shape (3, verified)
-        Level, case and weight of each verified person.
-    """
-    distinct, number = np.unique(kinds, axis=1, return_counts=True)
-    times = stats.poisson.pmf(np.arange(MOST_TIMES), 1.0)
-    drawn = np.random.default_rng(seed).multinomial(number, times / times.sum(), size=(n_boot, len(number)))
-    bag, out = drawn @ np.arange(MOST_TIMES), drawn[:, :, 0]
-    place = np.zeros((len(number), 2 * n_levels))
-    place[np.arange(len(number)), (distinct[1] * n_levels + distinct[0]).astype(int)] = distinct[2]
-    inside, outside = (counts @ place for counts in (bag, out))
-    picked, j_in, j_out = np.full(n_boot, -1), np.full(n_boot, math.nan), np.full(n_boot, math.nan)
-    for b in range(n_boot):
-        noncase, case = inside[b].reshape(2, n_levels)
-        if case.sum() == 0 or noncase.sum() == 0:
-            continue
-        table = cutoff_table(values, screened, ScoreCounts(values, case, noncase), rule, population)
-        best = chosen(table, rule)
-        if len(best):
-            picked[b], j_in[b] = best[-1], table["youden"].iloc[best[-1]]
-            j_out[b] = youden_at(outside[b].reshape(2, n_levels), best[-1])
-    return picked, j_in, j_out
-
-
-def youden_at(counts: np.ndarray, place: int) -> float:
-    """Youden's J of the cut at one level, from counts of (non-cases, cases); NaN when a side is empty."""
-    noncase, case = counts
-    if case.sum() == 0 or noncase.sum() == 0:
-        return math.nan
-    return float(case[place:].sum() / case.sum() + noncase[:place].sum() / noncase.sum() - 1)
-
-
-def choice_frequencies(picked: np.ndarray, values: np.ndarray, sign: int) -> pd.DataFrame:
-    """How often each cut-off was chosen, as a share of the resamples in which any was."""
-    usable = picked[picked >= 0]
-    number = np.bincount(usable, minlength=len(values))
-    table = pd.DataFrame({"cutoff": sign * values, "share": number / max(len(usable), 1)})
-    return table[number > 0].sort_values("cutoff").reset_index(drop=True)
-
-
-def finished_table(table: pd.DataFrame, best: np.ndarray, sign: int) -> pd.DataFrame:
-    """Table in rising order of the scale's own score, with the chosen row marked."""
-    mark = np.zeros(len(table), dtype=bool)
-    mark[best[-1:]] = True
-    table = table.drop(columns="cost").assign(cutoff=sign * table["cutoff"] + 0.0, chosen=mark)
-    return table[::sign].reset_index(drop=True)
+def in_own_order(table: pd.DataFrame, sign: int) -> pd.DataFrame:
+    """Table in rising order of the scale's own score."""
+    return table.assign(cutoff=sign * table["cutoff"] + 0.0)[::sign].reset_index(drop=True)

@@ -34,6 +34,13 @@ def placements(case: np.ndarray, noncase: np.ndarray) -> Placements:
     return Placements(float(case @ below / case.sum()), below, above)
 
 
+def areas(case: np.ndarray, noncase: np.ndarray) -> np.ndarray:
+    """AUC of each of many pairs of counts by rising score, shape (b, levels) each; NaN where a side is empty."""
+    below = np.cumsum(noncase, axis=1) - noncase / 2
+    with np.errstate(invalid="ignore", divide="ignore"):
+        return (case * below).sum(axis=1) / (case.sum(axis=1) * noncase.sum(axis=1))
+
+
 def delong_variance(case: np.ndarray, noncase: np.ndarray, found: Placements) -> float:
     """Variance of the AUC, DeLong et al. (1988), from counts; NaN with a single case or non-case."""
     m, n = case.sum(), noncase.sum()

@@ -37,6 +37,8 @@ class RocResult:
     n_case, n_noncase : int
         People by the reference standard.
     n_clusters, n_boot, seed : int or None
+    n_boot_empty : int or None
+        Resamples that held no case or no non-case: no part of the interval.
     """
 
     auc: float
@@ -48,6 +50,7 @@ class RocResult:
     n_noncase: int
     n_clusters: int | None = None
     n_boot: int | None = None
+    n_boot_empty: int | None = None
     seed: int | None = None
     direction: str
     n_used: int
