@@ -64,3 +64,15 @@ long <- apply(x, 1, function(r) max(rle(as.integer(r))$lengths)); irv <- apply(x
 out(data.frame(n = nrow(x), top = max(d), beyond = sum(pchisq(d, 25, lower.tail = FALSE) < .001), mean_irv = mean(irv), zero_irv = sum(irv == 0),
   long10 = sum(long == 10), long25 = sum(long == 25)), "response_bfi25.csv")
 out(x, "response_bfi25_rows.csv")
+
+# 7. Missing answers of bfi (N and O items) by gender: shares, patterns, chisq.test without correction; Little's test with
+# means and covariances of lavaan's saturated FIML model.
+x <- psychTools::bfi[, c(paste0("N", 1:5), paste0("O", 1:5))]; g <- psychTools::bfi$gender
+x <- x[rowSums(!is.na(x)) > 0, ]; m <- is.na(x)
+fit <- lavaan::sem(paste(c(outer(names(x), names(x), paste, sep = " ~~ ")[upper.tri(diag(10), TRUE)]), collapse = "\n"), x, missing = "ml", meanstructure = TRUE, control = list(rel.tol = 1e-14))
+e <- lavaan::lavInspect(fit, "implied"); key <- apply(m, 1, paste, collapse = ""); chi <- 0; df <- -10
+for (p in unique(key)) { k <- key == p; s <- !m[which(k)[1], ]; gap <- colMeans(x[k, s, drop = FALSE]) - e$mean[s]
+  chi <- chi + sum(k) * drop(t(gap) %*% solve(e$cov[s, s]) %*% gap); df <- df + sum(s) }
+out(data.frame(n = nrow(x), complete = mean(!m[, 1] & rowSums(m) == 0), patterns = length(unique(key)), missing_n1 = sum(m[, 1]), missing_o1 = sum(m[, 6]),
+  p_gender_n1 = chisq.test(table(m[, 1], g[as.integer(factor(rownames(x), rownames(psychTools::bfi)))]), correct = FALSE)$p.value, little = chi, little_df = df), "missing_bfi.csv")
+out(data.frame(gender = g[match(rownames(x), rownames(psychTools::bfi))], x), "missing_bfi_rows.csv")

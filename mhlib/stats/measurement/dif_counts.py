@@ -64,7 +64,7 @@ def checked_answers(
     labels = pd.Series(group).reset_index(drop=True)
     outside = None if isinstance(match, str) else inputs.numeric(match, where=where, name="match")
     inputs.same_length(where, items=matrix.every, group=labels, match=outside, cluster=cluster)
-    keep = labels.notna().to_numpy()
+    keep = labels.notna().to_numpy(copy=True)
     if matrix.n_excluded:
         keep &= ~np.isnan(matrix.every).any(axis=1)
     if outside is not None:
@@ -84,13 +84,15 @@ def checked_answers(
 def group_codes(labels: pd.Series, reference: object, *, where: str) -> tuple[tuple[str, ...], np.ndarray]:
     """Group names with the reference first and the others in sorted order, and each person's code."""
     code, uniques = pd.factorize(labels)
+    uniques = list(uniques)
     found = sorted(uniques, key=str)
     if len(found) < 2:
         raise DesignError(f"{where}(group)", f"{len(found)} group among complete rows", allowed="two or more groups")
     if reference not in found:
-        listed = ", ".join(str(name) for name in found)
-        raise ParamsError(f"{where}(reference)", f"'{reference}' is no group here", allowed=f"one of {listed}")
-    order = [reference, *(name for name in found if name != reference)]
+        raise ParamsError(
+            f"{where}(reference)", f"'{reference}' is no group here", allowed=f"one of the {len(found)} labels of group"
+        )
+    order = sorted(found, key=lambda name: name != reference)
     place = {str(name): position for position, name in enumerate(order)}
     return tuple(place), np.array([place[str(name)] for name in uniques])[code]
 

@@ -188,7 +188,7 @@ def influences(parts: Parts, item: int, n_answers: int, ratio: float, smd: float
     centred, share = y - parts.mean[item][:, None], parts.n_focal[item][:, None] / n
     rows, columns, _ = projections(ref, focal, math.exp(ratio))
     up = (pair_sums(ref, focal)[0] / n[:, 0]).sum()
-    mean_ref, mean_focal = (ref @ y)[:, None] / n_ref, (focal @ y)[:, None] / n_focal
+    mean_ref = (ref @ y)[:, None] / n_ref
     total = parts.n_focal[item].sum()
     sides = [
         (-share * centred, (1 - share) * centred),

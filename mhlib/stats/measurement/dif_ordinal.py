@@ -14,7 +14,7 @@ from scipy.special import expit, logit
 from mhlib.errors import DesignError
 from mhlib.stats.measurement.dif_counts import Tables
 
-ROUNDS, SMALL, FAR = 100, 1e-11, 12.0
+ROUNDS, SMALL, FAR = 100, 1e-9, 12.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -103,10 +103,11 @@ def maximise(cells: np.ndarray, design: np.ndarray, start: np.ndarray) -> Fit:
         gradient = np.einsum("bck,bckp->bp", cells, scores)
         step = np.linalg.solve(information, gradient[..., None])[..., 0]
         gain = (gradient * step).sum(axis=1)
-        if (gain <= SMALL * (1 + np.abs(logs))).all():
-            break
         params = params + halved(cells, design, params, step, logs)
         logs, scores, information = evaluate(cells, design, params)
+        # The step just taken leaves an error of about the square of what was gained by it.
+        if (gain <= SMALL).all():
+            break
     far = (np.abs(params[:, cells.shape[2] - 1 :]) > FAR).any(axis=1)
     return Fit(params, information, logs, scores, far)
 

@@ -12,8 +12,8 @@ from mhlib.stats.intervals import critical
 from mhlib.stats.measurement import dif_classes as classes
 from mhlib.stats.measurement.dif_counts import Tables
 from mhlib.stats.measurement.dif_mantel import breslow_day, mantel
-from mhlib.stats.measurement.dif_rule import Rule
 from mhlib.stats.measurement.dif_regression import regressions
+from mhlib.stats.measurement.dif_rule import Rule
 from mhlib.stats.terms import TERM_COLUMNS
 
 

@@ -86,7 +86,7 @@ def robust_tests(found: Ladder, tables: Tables, df: dict[str, int]) -> dict[str,
 
 
 def wald(estimate: np.ndarray, covariance: np.ndarray) -> float:
-    """b' V^-1 b, NaN when V is singular (fewer clusters than terms)."""
+    """Wald statistic b' V^-1 b, NaN when V is singular (fewer clusters than terms)."""
     if np.linalg.matrix_rank(covariance) < len(estimate):
         return math.nan
     return float(estimate @ np.linalg.solve(covariance, estimate))
