@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 import numpy as np
 import pandas as pd
 
+from mhlib.errors import DataError, ParamsError
 from mhlib.stats import inputs
 from mhlib.stats.intervals import critical
 from mhlib.stats.measurement.item_matrix import ItemMatrix, covariance, item_matrix
@@ -39,13 +40,18 @@ class ItemAnalysis:
         return self.items.copy()
 
 
-def item_analysis(items: object, *, conf_level: float = 0.95) -> ItemAnalysis:
+def item_analysis(
+    items: object, *, answer_range: tuple[float, float] | None = None, conf_level: float = 0.95
+) -> ItemAnalysis:
     """Item-rest correlations, alpha without each item, means, ends of the range and missing answers.
 
     Parameters
     ----------
     items : DataFrame or array-like of numbers, shape (n, k), k >= 2
         Reversed items already turned by the codebook; an item that runs against the rest is named in `negative`.
+    answer_range : (lowest, highest), optional
+        Answers the items allow; default the lowest and highest seen on any item. Give it for a subgroup, in which nobody
+        may have chosen an end.
     conf_level : float
         Of the item-rest correlation.
 
@@ -54,13 +60,13 @@ def item_analysis(items: object, *, conf_level: float = 0.95) -> ItemAnalysis:
     ItemAnalysis
         Frame: `term, estimate (item-rest r), std_error, conf_low, conf_high, p_value, mean, sd, floor, ceiling, missing,
         n_missing, alpha_if_deleted, negative, n_used`. All but `missing` and `n_missing` are of people with every item.
-        `floor` and `ceiling` are shares at the lowest and highest answer seen on any item. `alpha_if_deleted` is NaN
+        `floor` and `ceiling` are shares at the two ends of the answers. `alpha_if_deleted` is NaN
         with two items.
 
     Raises
     ------
     DataError
-        Text or infinite values.
+        Text or infinite values; answers outside `answer_range` (counted).
     DesignError
         Fewer than two items, fewer than three complete rows, an item that does not vary.
 
@@ -85,7 +91,7 @@ def item_analysis(items: object, *, conf_level: float = 0.95) -> ItemAnalysis:
             "conf_low": np.tanh(centre - half),
             "conf_high": np.tanh(centre + half),
             "p_value": math.nan,
-            **described(matrix),
+            **described(matrix, ends_of(matrix.complete, answer_range, where="item_analysis")),
             "alpha_if_deleted": alpha_without(cov),
             "negative": rest < 0,
             "n_used": matrix.n_used,
@@ -120,14 +126,39 @@ def alpha_without(cov: np.ndarray) -> np.ndarray:
         return k / (k - 1) * (1 - (np.trace(cov) - own) / (cov.sum() - 2 * with_all + own))
 
 
-def described(matrix: ItemMatrix) -> dict[str, np.ndarray]:
+def ends_of(complete: np.ndarray, answer_range: tuple[float, float] | None, *, where: str) -> tuple[float, float]:
+    """Lowest and highest answer: those allowed, or those seen when nothing is said.
+
+    Raises
+    ------
+    DataError
+        Answers outside the range.
+    ParamsError
+        A range the wrong way round.
+    """
+    if answer_range is None:
+        return float(complete.min()), float(complete.max())
+    lowest, highest = answer_range
+    if not lowest < highest:
+        raise ParamsError(f"{where}(answer_range)", "is the wrong way round", allowed="(lowest, highest)")
+    if n_outside := int(((complete < lowest) | (complete > highest)).sum()):
+        raise DataError(
+            f"{where}(items)",
+            f"{n_outside} answers lie outside the range",
+            allowed=f"{lowest:g} to {highest:g}",
+            remedy="check the codebook's coding (0-based or 1-based?)",
+        )
+    return float(lowest), float(highest)
+
+
+def described(matrix: ItemMatrix, ends: tuple[float, float]) -> dict[str, np.ndarray]:
     """Mean, spread, ends and missing answers of each item."""
     complete, missing = matrix.complete, np.isnan(matrix.every)
     return {
         "mean": complete.mean(axis=0),
         "sd": complete.std(axis=0, ddof=1),
-        "floor": (complete == complete.min()).mean(axis=0),
-        "ceiling": (complete == complete.max()).mean(axis=0),
+        "floor": (complete == ends[0]).mean(axis=0),
+        "ceiling": (complete == ends[1]).mean(axis=0),
         "missing": missing.mean(axis=0),
         "n_missing": missing.sum(axis=0),
     }

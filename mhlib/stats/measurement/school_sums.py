@@ -1,0 +1,127 @@
+"""What schools add to the covariance of items, so that whole schools can be drawn again without touching a row."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from mhlib.errors import DataError, DesignError, ParamsError
+
+# A percentile of resampled schools says little when there are hardly any to draw from.
+FEWEST_SCHOOLS = 10
+
+
+@dataclass(frozen=True, slots=True)
+class SchoolSums:
+    """Per school: people, sums of items about any common origin, and what alpha needs of their cross-products.
+
+    Attributes
+    ----------
+    n : ndarray, shape (g,)
+        People who answered every item.
+    sums : ndarray, shape (g, k)
+        Sum of each item.
+    squares : ndarray, shape (g,)
+        Sum of squared answers over people and items.
+    totals_squared : ndarray, shape (g,)
+        Sum over people of the squared sum score.
+    """
+
+    n: np.ndarray
+    sums: np.ndarray
+    squares: np.ndarray
+    totals_squared: np.ndarray
+
+    @property
+    def n_schools(self) -> int:
+        """Schools with anyone in them."""
+        return int((self.n > 0).sum())
+
+
+def school_sums(complete: np.ndarray, code: np.ndarray, n_schools: int) -> SchoolSums:
+    """Sums by school of complete rows, shape (n, k); items are centred at a whole number to keep the sums exact."""
+    centred = complete - np.round(complete.mean(axis=0))
+    total = centred.sum(axis=1)
+    return SchoolSums(
+        np.bincount(code, minlength=n_schools).astype(float),
+        np.stack([np.bincount(code, weights=item, minlength=n_schools) for item in centred.T], axis=1),
+        np.bincount(code, weights=np.einsum("ij,ij->i", centred, centred), minlength=n_schools),
+        np.bincount(code, weights=total * total, minlength=n_schools),
+    )
+
+
+def school_weights(n_schools: int, *, n_boot: int, seed: int | None, where: str) -> np.ndarray:
+    """How often each resample draws each school, shape (n_boot, n_schools).
+
+    Raises
+    ------
+    DesignError
+        Fewer than :data:`FEWEST_SCHOOLS` schools.
+    ParamsError
+        No seed, or fewer than 100 resamples.
+    """
+    if n_schools < FEWEST_SCHOOLS:
+        raise DesignError(
+            where,
+            f"{n_schools} schools cannot be drawn again to any purpose",
+            allowed=f"at least {FEWEST_SCHOOLS}",
+            remedy="use an interval that takes pupils as independent and say so, or collect more schools",
+        )
+    problems = []
+    if seed is None:
+        problems.append("resampled schools need a seed")
+    if n_boot < 100:
+        problems.append(f"n_boot is {n_boot}, at least 100 resamples are needed")
+    if problems:
+        raise ParamsError.of_many(where, problems)
+    return np.random.default_rng(seed).multinomial(n_schools, np.full(n_schools, 1 / n_schools), size=n_boot)
+
+
+def resampled_alpha(sums: SchoolSums, weights: np.ndarray) -> np.ndarray:
+    """Alpha of each resample, shape (n_boot,); NaN where the sum score does not vary.
+
+    Parameters
+    ----------
+    sums : SchoolSums
+        Of schools with someone in them.
+    weights : ndarray, shape (n_boot, g)
+    """
+    k = sums.sums.shape[1]
+    weights = weights.astype(float)
+    n, item_sums = weights @ sums.n, weights @ sums.sums
+    items = weights @ sums.squares - np.einsum("bk,bk->b", item_sums, item_sums) / n
+    score = weights @ sums.totals_squared - item_sums.sum(axis=1) ** 2 / n
+    with np.errstate(divide="ignore", invalid="ignore"):
+        return np.where(score > 0, k / (k - 1) * (1 - items / score), np.nan)
+
+
+def occupied(sums: SchoolSums) -> SchoolSums:
+    """Without schools that hold nobody: they are not there to be drawn."""
+    kept = sums.n > 0
+    return SchoolSums(sums.n[kept], sums.sums[kept], sums.squares[kept], sums.totals_squared[kept])
+
+
+def checked_sums(sums: SchoolSums, *, where: str) -> SchoolSums:
+    """Pass sums of schools on if they can come from answers.
+
+    Raises
+    ------
+    DataError
+        Arrays that do not fit each other, missing numbers or negative counts.
+    DesignError
+        Fewer than two items or three people.
+    """
+    n, table, squares, totals = (
+        np.asarray(part, dtype=float) for part in (sums.n, sums.sums, sums.squares, sums.totals_squared)
+    )
+    problems = []
+    if table.ndim != 2 or not n.shape == squares.shape == totals.shape == table.shape[:1]:
+        problems.append("arrays do not fit each other")
+    elif not all(np.isfinite(part).all() for part in (n, table, squares, totals)) or (n < 0).any():
+        problems.append("hold missing numbers or negative counts")
+    if problems:
+        raise DataError.of_many(f"{where}(sums)", problems)
+    if table.shape[1] < 2 or n.sum() < 3:
+        raise DesignError(where, "fewer than two items or three people", allowed="k >= 2 items, n >= 3 people")
+    return occupied(SchoolSums(n, table, squares, totals))
