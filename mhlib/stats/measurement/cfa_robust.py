@@ -6,7 +6,7 @@ import math
 from dataclasses import dataclass
 
 import numpy as np
-from scipy.linalg.blas import dsyrk
+from scipy import sparse
 
 from mhlib.stats.measurement.cfa_likelihood import Point, observed_information, shares
 from mhlib.stats.measurement.cfa_matrices import Structure, directions, to_parameters
@@ -51,32 +51,45 @@ def fourth_moments(rows: Rows, moments: Moments, cluster: tuple[np.ndarray, int]
     g, k = moments.mean.shape
     i, j = np.triu_indices(k)
     size = k + len(i)
-    level = np.concatenate([np.zeros((g, k)), moments.cov[:, i, j]], axis=1)
-    product = np.zeros((g, size, size), order="C")
+    product = np.zeros((g, size, size))
     sums = None if cluster is None else np.zeros((cluster[1], g, size))
-    room = np.empty((BLOCK, size))
+    room = np.empty((size, BLOCK))
     for begin in range(0, len(rows.values), BLOCK):
         values, code = rows.values[begin : begin + BLOCK], rows.code[begin : begin + BLOCK]
         for group in range(g):
-            mine = slice(None) if g == 1 else code == group
-            z = room[: len(code) if g == 1 else int(mine.sum())]
-            z[:, :k] = values[mine] - moments.mean[group]
-            np.multiply(z[:, i], z[:, j], out=z[:, k:])
-            z -= level[group]
+            mine = slice(None) if g == 1 else np.flatnonzero(code == group)
+            z = products(values[mine], moments.mean[group], moments.cov[group][i, j], room)
             if sums is None:
-                product[group] += dsyrk(1.0, z.T, lower=1).T
+                product[group] += z @ z.T
             else:
-                np.add.at(sums[:, group], cluster[0][begin : begin + BLOCK][mine], z)
+                sums[:, group] += cluster_totals(z, cluster[0][begin : begin + BLOCK][mine], cluster[1])
     if sums is None:
-        gamma = np.triu(product)
-        gamma = (gamma + np.swapaxes(np.triu(gamma, 1), 1, 2)) / moments.n[:, None, None]
-        return FourthMoments(gamma)
+        return FourthMoments(product / moments.n[:, None, None])
     # Clusters, not people, are independent: the c - 1 of a variance between them, as lavaan has it.
     sums *= math.sqrt(cluster[1] / (cluster[1] - 1))
     gamma = np.einsum("cgi,cgj->gij", sums, sums, optimize=True) / moments.n[:, None, None]
     counts = np.zeros((cluster[1], g))
     np.add.at(counts, (cluster[0], rows.code), math.sqrt(cluster[1] / (cluster[1] - 1)))
     return FourthMoments(gamma, sums, counts)
+
+
+def products(values: np.ndarray, mean: np.ndarray, level: np.ndarray, room: np.ndarray) -> np.ndarray:
+    """Deviations and their products less the covariance, shape (K, rows): a row a moment, so that memory is read in line."""
+    k, n = values.shape[1], len(values)
+    z = room[:, :n]
+    np.subtract(values.T, mean[:, None], out=z[:k])
+    at = k
+    for item in range(k):
+        np.multiply(z[item], z[item:k], out=z[at : at + k - item])
+        at += k - item
+    z[k:] -= level[:, None]
+    return z
+
+
+def cluster_totals(z: np.ndarray, code: np.ndarray, n_clusters: int) -> np.ndarray:
+    """Totals of the columns by cluster, shape (n_clusters, K)."""
+    member = sparse.csr_array((np.ones(len(code)), code, np.arange(len(code) + 1)), shape=(len(code), n_clusters))
+    return member.T @ z.T
 
 
 @dataclass(frozen=True, slots=True)
