@@ -11,8 +11,8 @@ import pandas as pd
 from mhlib.errors import DesignError
 from mhlib.stats import inputs
 from mhlib.stats.accuracy.roc_curve import UNVERIFIED
-from mhlib.stats.clustered import share
-from mhlib.stats.intervals import BINOMIAL, binomial, on_log, on_logit, wald
+from mhlib.stats.clustered import cluster_sums, share
+from mhlib.stats.intervals import BINOMIAL, binomial, critical, on_log, on_logit, wald
 from mhlib.stats.terms import term_frame
 
 # Each share is (cells of the numerator, cells of the denominator).
@@ -144,8 +144,9 @@ def two_by_two_from_rows(
 
     Notes
     -----
+    Youden's J and the ratios by the delta method, with the covariance that Se and Sp have within schools.
     Reference: Woodruff (1971) linearisation; Korn & Graubard (1999) for the logit interval.
-    Checked against: tests/oracle/exam.csv (survey::svyciprop).
+    Checked against: tests/oracle/exam.csv (survey::svyciprop), tests/oracle/decision_ratios.csv (survey::svycontrast).
     """
     where = "two_by_two_from_rows"
     test = inputs.binary(test, where=where, name="test")
@@ -164,7 +165,16 @@ def two_by_two_from_rows(
         raise DesignError(where, "one cluster", allowed="two or more", remedy="give no cluster, and claim no more")
     rows = [linearised_row(name, members, weight, groups, conf_level) for name in SHARES]
     se, sp = rows[0], rows[1]
-    rows += ratio_terms(se["estimate"], sp["estimate"], se["std_error"], sp["std_error"], conf_level, defined=False)
+    df = math.inf if groups is None else groups[1] - 1
+    rows += ratio_terms(
+        se["estimate"],
+        sp["estimate"],
+        se["std_error"],
+        sp["std_error"],
+        conf_level,
+        covariance=accuracy_covariance(members, weight, groups),
+        df=df,
+    )
     method = "linearised, logit intervals" + ("" if groups is None else f" on t with {groups[1] - 1} df")
     return table_record(
         rows,
@@ -193,28 +203,53 @@ def linearised_row(
     return {"term": name, "estimate": found.value, **bounds, "numerator": n_positive, "denominator": found.n}
 
 
-def ratio_terms(
-    se: float, sp: float, error_se: float, error_sp: float, conf_level: float, *, defined: bool = True
-) -> list[dict[str, object]]:
-    """Youden's J, likelihood ratios and diagnostic odds ratio.
+def accuracy_covariance(
+    members: dict[str, np.ndarray], weight: np.ndarray, groups: tuple[np.ndarray, int] | None
+) -> float:
+    """Covariance of sensitivity and specificity within schools; 0 when people are independent, for they share nobody."""
+    if groups is None:
+        return 0.0
+    sums = []
+    for name in ("sensitivity", "specificity"):
+        top, bottom = (weight * sum(members[cell] for cell in cells) for cells in SHARES[name])
+        if bottom.sum() == 0:
+            return math.nan
+        sums.append(cluster_sums((top - top.sum() / bottom.sum() * bottom) / bottom.sum(), groups))
+    return float(np.cov(*sums)[0, 1] * groups[1])
 
-    `defined=False` leaves their errors out: within clusters Se and Sp are correlated and these formulas do not hold.
-    """
+
+def ratio_terms(
+    se: float,
+    sp: float,
+    error_se: float,
+    error_sp: float,
+    conf_level: float,
+    *,
+    covariance: float = 0.0,
+    df: float = math.inf,
+) -> list[dict[str, object]]:
+    """Youden's J, likelihood ratios and diagnostic odds ratio, by the delta method from Se, Sp and their covariance."""
     with np.errstate(divide="ignore", invalid="ignore"):
         se_, sp_, one = np.float64(se), np.float64(sp), np.float64(1)
         ratios = {"lr_positive": se_ / (one - sp_), "lr_negative": (one - se_) / sp_}
         ratios["dor"] = ratios["lr_positive"] / ratios["lr_negative"]
-        logs = {
-            "lr_positive": np.hypot(error_se / se_, error_sp / (one - sp_)),
-            "lr_negative": np.hypot(error_se / (one - se_), error_sp / sp_),
-            "dor": np.hypot(error_se / (se_ * (one - se_)), error_sp / (sp_ * (one - sp_))),
+        # Slopes of each log ratio in Se and in Sp.
+        slopes = {
+            "lr_positive": (1 / se_, 1 / (one - sp_)),
+            "lr_negative": (-1 / (one - se_), -1 / sp_),
+            "dor": (1 / (se_ * (one - se_)), 1 / (sp_ * (one - sp_))),
         }
-        youden, error = se + sp - 1, math.hypot(error_se, error_sp)
-        low, high = wald(youden, error if defined else math.nan, conf_level)
-        first = {"std_error": error if defined else math.nan, "conf_low": max(low, -1.0), "conf_high": min(high, 1.0)}
+        error = math.sqrt(max(error_se**2 + error_sp**2 + 2 * covariance, 0.0)) if error_se == error_se else math.nan
+        youden = se + sp - 1
+        low, high = wald(youden, error, conf_level, df)
+        first = {"std_error": error, "conf_low": np.maximum(low, -1.0), "conf_high": np.minimum(high, 1.0)}
         rows = [{"term": "youden", "estimate": youden, **first}]
         for name, ratio in ratios.items():
-            low, high = on_log(float(ratio), float(logs[name]) if defined else math.nan, conf_level)
+            a, b = slopes[name]
+            variance = (a * error_se) ** 2 + (b * error_sp) ** 2 + 2 * a * b * covariance
+            # t instead of normal quantiles within clusters: the error is stretched, on_log knows the normal only.
+            stretch = critical(conf_level, df) / critical(conf_level)
+            low, high = on_log(float(ratio), float(np.sqrt(variance)) * stretch, conf_level)
             rows.append({"term": name, "estimate": float(ratio), "conf_low": low, "conf_high": high})
     return rows
 
