@@ -7,14 +7,25 @@ from dataclasses import dataclass
 import pandas as pd
 
 from mhlib.errors import DataError, DesignError, ParamsError
+from mhlib.findings import Check, Proportion, message
 from mhlib.stats import inputs
 from mhlib.stats.intervals import BINOMIAL, binomial
 from mhlib.stats.terms import term_frame
 
+ROUNDING = 1e-12
+
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class RoganGladen:
-    """True prevalence, 0–1; `admissible` is False when the estimate fell outside 0–1 and was cut back."""
+    """True prevalence, 0–1.
+
+    Attributes
+    ----------
+    admissible : bool
+        False when the estimate fell on or outside 0 or 1 and was cut back: fewer positives than false alarms expected.
+    bounds_cut : bool
+        Whether a bound of the interval was cut back.
+    """
 
     prevalence: float
     conf_low: float
@@ -23,6 +34,7 @@ class RoganGladen:
     apparent_low: float
     apparent_high: float
     admissible: bool
+    bounds_cut: bool
     n_used: int
     n_excluded: int
     method: str
@@ -54,7 +66,7 @@ def rogan_gladen(
     Returns
     -------
     RoganGladen
-        Cut back to 0–1, with `admissible` False when that was needed.
+        Cut back to 0–1, with `admissible` False when that was needed; see :func:`rogan_gladen_check`.
 
     Raises
     ------
@@ -83,7 +95,7 @@ def rogan_gladen(
         raise DesignError(where, "sensitivity + specificity do not exceed 1", allowed="a test better than chance")
     apparent = (x / n, *binomial(x, n, ci=ci, conf_level=conf_level))
     raw = [(share + specificity - 1) / gain for share in apparent]
-    true = [min(max(share, 0.0), 1.0) for share in raw]
+    true = [0.0 if share < ROUNDING else min(share, 1.0) for share in raw]
     return RoganGladen(
         prevalence=true[0],
         conf_low=true[1],
@@ -91,9 +103,24 @@ def rogan_gladen(
         apparent_prevalence=apparent[0],
         apparent_low=apparent[1],
         apparent_high=apparent[2],
-        admissible=0 <= raw[0] <= 1,
+        # A hair's breadth either side of 0 is rounding: such a table holds no more positives than false alarms.
+        admissible=ROUNDING < raw[0] < 1 - ROUNDING,
+        bounds_cut=not (raw[1] >= 0 and raw[2] <= 1),
         n_used=n,
         n_excluded=0,
         method=f"Rogan & Gladen (1978), {ci} interval of the apparent prevalence",
         conf_level=conf_level,
+    )
+
+
+def rogan_gladen_check(found: RoganGladen) -> Check:
+    """Check that the assumed accuracy fits the share that tests positive."""
+    return Check(
+        message("Assumed accuracy fits the share that screens positive"),
+        found.admissible,
+        message(
+            "{apparent} screen positive. Where this is no more than the false alarms that the assumed specificity "
+            "brings, or no less than the assumed sensitivity can find, the true prevalence cannot be read off.",
+            apparent=Proportion(found.apparent_prevalence, found.n_used, found.apparent_low, found.apparent_high),
+        ),
     )

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import numpy as np
-import pandas as pd
 
 from mhlib.findings import Check, Count, Proportion, Refused, message
 from mhlib.stats import inputs
@@ -14,8 +13,7 @@ FEWEST_FALSE_NEGATIVES = 5
 ENOUGH_FALSE_NEGATIVES = 20
 # Two verified shares this far apart in standard errors are not a chance difference.
 UNEQUAL_Z = 2.576
-# Fewer on a side can be separated by luck.
-FEWEST_FOR_CIRCULARITY = 10
+SAMPLINGS = ("everyone", "random", "two_phase", "case_control", "enriched")
 
 
 def naive_accuracy_refusal(counts: VerificationCounts) -> Refused | None:
@@ -127,61 +125,6 @@ def false_negatives_check(counts: VerificationCounts) -> Check:
     )
 
 
-def circular_criterion_refusal(
-    score: object, reference: object, *, items: pd.DataFrame | None = None
-) -> Refused | None:
-    """Refusal when the reference is a cut of the score, or of one of its items.
-
-    Parameters
-    ----------
-    score : array-like of numbers, shape (n,)
-    reference : array-like of 0/1 or bool, shape (n,)
-        Missing where not verified; missing scores are passed over here too.
-    items : pandas.DataFrame, shape (n, k), optional
-        Items of the score, each looked at in the same way.
-
-    Returns
-    -------
-    Refused or None
-        Code `circular_criterion` when one cut separates all cases from all non-cases, in either direction, with at least
-        10 people on each side.
-
-    Notes
-    -----
-    An interview never agrees with a questionnaire without exception; a rule applied to the questionnaire does.
-    """
-    where = "circular_criterion_refusal"
-    case = inputs.binary(reference, where=where, name="reference")
-    columns = {"": inputs.numeric(score, where=where, name="score")}
-    if items is not None:
-        columns |= {str(name): inputs.numeric(items[name], where=where, name=str(name)) for name in items.columns}
-    inputs.same_length(where, reference=case, **columns)
-    separated = [name for name, values in columns.items() if separates(values, case)]
-    if not separated:
-        return None
-    culprit = message("the score") if separated[0] == "" else message("the item {item}", item=separated[0])
-    return Refused(
-        "circular_criterion",
-        message(
-            "The reference standard is a cut of {culprit}: one cut-off separates every case from every non-case, so "
-            "accuracy would be a tautology.",
-            culprit=culprit,
-        ),
-        message(
-            "Collect a reference standard that does not use the screen: an interview by raters blind to the score."
-        ),
-    )
-
-
-def separates(values: np.ndarray, case: np.ndarray) -> bool:
-    """Whether one cut puts all cases on one side and all non-cases on the other, with enough of each."""
-    known = ~np.isnan(values) & ~np.isnan(case)
-    ill, well = values[known & (case == 1)], values[known & (case == 0)]
-    if min(len(ill), len(well)) < FEWEST_FOR_CIRCULARITY:
-        return False
-    return bool(ill.min() > well.max() or ill.max() < well.min())
-
-
 def few_clusters_refusal(n_clusters: int) -> Refused | None:
     """Refusal of a cluster-robust error with a single cluster, code `one_cluster`; None from two clusters up."""
     if n_clusters >= 2:
@@ -190,4 +133,71 @@ def few_clusters_refusal(n_clusters: int) -> Refused | None:
         "one_cluster",
         message("All pupils belong to one cluster: how much schools or classes differ cannot be seen."),
         message("Collect from at least two schools or classes; from about 40 the interval is dependable."),
+    )
+
+
+def predictive_values_refusal(
+    sampling: str,
+    *,
+    weighted: bool,
+    n_positive: int | None = None,
+    n: int | None = None,
+    screened_positive_share: float | None = None,
+) -> Refused | None:
+    """Why PPV, NPV and prevalence of a sample must not be shown as those of the pupils screened, or None.
+
+    Parameters
+    ----------
+    sampling : {'everyone', 'random', 'two_phase', 'case_control', 'enriched'}
+        How people came into the table. 'two_phase' is a screen with known or equal chances within test results, whose
+        correction brings the weights.
+    weighted : bool
+        Whether the estimate weighs people back to everyone screened.
+    n_positive, n, screened_positive_share : optional
+        Data check of an unweighted 'everyone' or 'random': people who test positive and people in the table, and the
+        share positive among everyone screened.
+
+    Returns
+    -------
+    Refused or None
+        Codes `unweighted_predictive_values` (declared case-control or enriched, or two-phase without weights) and
+        `enriched_sample` (declared random, but the share positive is not that of the screened).
+
+    Raises
+    ------
+    ParamsError
+        An unknown sampling.
+
+    Notes
+    -----
+    Sensitivity and specificity survive sampling by case status, predictive values do not; after sampling by test result
+    it is the other way round, and :func:`naive_accuracy_refusal` guards the former.
+    """
+    where = "predictive_values_refusal"
+    inputs.one_of(sampling, SAMPLINGS, where=where, name="sampling")
+    if weighted:
+        return None
+    if sampling in ("case_control", "enriched", "two_phase"):
+        return Refused(
+            "unweighted_predictive_values",
+            message(
+                "The sample was enriched and carries no weights: its predictive values and its prevalence are those of "
+                "the sample, not of the pupils screened."
+            ),
+            message("Record with which probability each pupil was drawn, and weigh by it."),
+        )
+    if n_positive is None or n is None or screened_positive_share is None or not 0 < screened_positive_share < 1:
+        return None
+    spread = np.sqrt(screened_positive_share * (1 - screened_positive_share) / n)
+    if abs(n_positive / n - screened_positive_share) / spread < UNEQUAL_Z:
+        return None
+    return Refused(
+        "enriched_sample",
+        message(
+            "{sample} of the sample screen positive, against {screened} of everyone screened: the sample is enriched, "
+            "and its predictive values are not those of the pupils screened.",
+            sample=Proportion(n_positive / n, n),
+            screened=screened_positive_share,
+        ),
+        message("Record with which probability each pupil was drawn, and weigh by it."),
     )

@@ -100,14 +100,18 @@ def verification_rates(patterns: Patterns, model: str) -> Rates:
         demand_verified(patterns)
         return CellRates(patterns.n_seen / np.maximum(patterns.n_all, 1), patterns.n_all)
     rate, sides = np.ones(len(patterns.test)), []
-    design = np.delete(with_test(patterns), 1, axis=1)
+    design = np.delete(all_columns(patterns), 1, axis=1)
     for value, name in ((1, "positive"), (0, "negative")):
         member = patterns.test == value
         n_all, n_seen = patterns.n_all[member], patterns.n_seen[member]
         if n_all.sum() > 0 and n_seen.sum() == 0:
             raise nobody_verified(1, [name])
         certain = n_all.sum() == n_seen.sum()
-        rates = None if certain else logistic_rates(design[member], n_all, n_seen, what=f"who was verified ({name})")
+        rates = (
+            None
+            if certain
+            else logistic_rates(independent(design[member]), n_all, n_seen, what=f"who was verified ({name})")
+        )
         rate[member] = 1.0 if rates is None else rates.rate
         sides.append((member, rates))
     return SidedRates(rate, tuple(sides))
@@ -138,7 +142,12 @@ def nobody_verified(n_cells: int, sides: list[str]) -> DesignError:
 
 
 def with_test(patterns: Patterns) -> np.ndarray:
-    """Design matrix: intercept, test, covariates (numbers standardised, other columns as levels against the first)."""
+    """Design matrix of :func:`all_columns` without columns that the others repeat."""
+    return independent(all_columns(patterns))
+
+
+def all_columns(patterns: Patterns) -> np.ndarray:
+    """Intercept, test, covariates: numbers standardised, other columns as levels against the first."""
     columns = [np.ones(len(patterns.test)), patterns.test]
     weight = patterns.n_all / patterns.n_all.sum()
     frame = patterns.covariates if patterns.covariates is not None else pd.DataFrame(index=range(len(weight)))
@@ -155,13 +164,31 @@ def with_test(patterns: Patterns) -> np.ndarray:
     return np.column_stack(columns)
 
 
+def independent(design: np.ndarray) -> np.ndarray:
+    """The columns that are no sum of columns before them, over everyone tested: the model stays the same.
+
+    A score band tells the test result, so that bands beside the test always hold such a column.
+    """
+    kept = np.empty((len(design), 0))
+    for column in design.T:
+        rest = column - kept @ (kept.T @ column)
+        # Twice, for rounding.
+        rest = rest - kept @ (kept.T @ rest)
+        size = np.linalg.norm(rest)
+        if size > 1e-8 * max(np.linalg.norm(column), 1e-300):
+            kept = np.column_stack([kept, rest / size])
+        else:
+            design = np.delete(design, kept.shape[1], axis=1)
+    return design
+
+
 def logistic_rates(design: np.ndarray, n: np.ndarray, x: np.ndarray, *, what: str) -> LogisticRates:
     """Logistic model of x out of n by pattern, fitted by Newton's method.
 
     Raises
     ------
     DesignError
-        Covariates that repeat each other, or patterns that separate without exception.
+        Covariates that cannot be told apart among those the model is fitted to, or patterns that separate without exception.
     """
     coefficients, covariance = logistic_fit(design, n, x, what=what)
     return LogisticRates(expit(design @ coefficients), design, coefficients, covariance)
@@ -183,7 +210,12 @@ def logistic_fit(
         raise DesignError(where, f"no variation to model in {what}", remedy="use model='cells', or collect more")
     used = n > 0
     if np.linalg.matrix_rank(design[used]) < design.shape[1]:
-        raise DesignError(where, "covariates repeat each other among the verified", remedy="leave one of them out")
+        raise DesignError(
+            where,
+            f"covariates cannot be told apart among the people from whom {what} is modelled",
+            allowed="levels and combinations that occur there too",
+            remedy="leave one of the covariates out, or use coarser levels",
+        )
     coefficients = np.zeros(design.shape[1]) if start is None else start.copy()
     for _ in range(STEPS):
         rate = expit(design @ coefficients)

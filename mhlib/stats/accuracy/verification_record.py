@@ -21,8 +21,6 @@ class VerificationCorrected:
 
     Attributes
     ----------
-    naive : TwoByTwo or None
-        The table of the verified alone, for contrast; None when nobody was verified on one side.
     counts : VerificationCounts
         The six cells over all strata.
     n_patterns : int
@@ -37,7 +35,6 @@ class VerificationCorrected:
     npv: float
     prevalence: float
     apparent_prevalence: float
-    naive: TwoByTwo | None
     counts: VerificationCounts
     terms: pd.DataFrame = field(repr=False)
     n_clusters: int | None = None
@@ -48,6 +45,13 @@ class VerificationCorrected:
     n_excluded: int
     method: str
     conf_level: float
+
+    @property
+    def naive(self) -> TwoByTwo | None:
+        """The table of the verified alone, for contrast; None when nobody was verified on one side."""
+        c = self.counts
+        both_sides = c.tp + c.fp > 0 and c.fn + c.tn > 0
+        return two_by_two(c.tp, c.fp, c.fn, c.tn, conf_level=self.conf_level) if both_sides else None
 
     def to_frame(self) -> pd.DataFrame:
         """One row a measure; numerator and denominator count the verified people behind it.
@@ -79,10 +83,8 @@ def corrected_record(
         if pooled is not None:
             parts = ("within", "between", "df", "fraction_missing")
             rows[-1] |= {part: getattr(pooled[name], part) for part in parts}
-    both_sides = c.tp + c.fp > 0 and c.fn + c.tn > 0
     return VerificationCorrected(
         **values,
-        naive=two_by_two(c.tp, c.fp, c.fn, c.tn, conf_level=conf_level) if both_sides else None,
         counts=c,
         terms=term_frame(rows),
         n_clusters=None if patterns.groups is None else patterns.groups[1],

@@ -13,6 +13,7 @@ from mhlib.stats.accuracy.counts import ScoreCounts, demand_both, demand_directi
 from mhlib.stats.accuracy.roc_curve import RocResult, curve_points
 from mhlib.stats.accuracy.verification import inverse_probability
 from mhlib.stats.accuracy.verification_counts import reference_rows
+from mhlib.stats.accuracy.verification_patterns import covariate_frame, distinct
 
 # Without named bands, neighbouring scores are pooled until this many verified people stand behind a verified share.
 FEWEST_IN_BAND = 20
@@ -27,6 +28,7 @@ def verification_corrected_roc(
     verified: object = None,
     method: str = "ipw",
     bands: Sequence[float] | None = None,
+    covariates: object = None,
     verification_probability: object = None,
     cluster: object = None,
     direction: str = ">=",
@@ -51,8 +53,10 @@ def verification_corrected_roc(
     bands : sequence of float, optional
         Inner edges: [10] makes two bands, below 10 and from 10 up. Best the bands in which people were drawn. Default:
         neighbouring scores pooled until 20 verified stand in each.
+    covariates : Series or DataFrame, shape (n,) or (n, k), optional
+        A few levels each: verification is then taken as random within band and distinct combination.
     verification_probability : array-like, shape (n,), optional
-        Known chance of each verified person to be verified; only with 'ipw', and then without `bands`.
+        Known chance of each verified person to be verified; only with 'ipw', without `bands` and `covariates`.
     cluster : array-like, shape (n,), optional
         Whole clusters are resampled; else people.
     direction : {'>=', '<='}
@@ -82,11 +86,13 @@ def verification_corrected_roc(
     sign = demand_direction(direction, where=where)
     inputs.one_of(method, ROC_METHODS, where=where, name="method")
     inputs.open_unit(conf_level, where=where, name="conf_level")
-    if verification_probability is not None and (method != "ipw" or bands is not None):
-        raise ParamsError(where, "a known probability goes with method='ipw' and without bands")
+    if verification_probability is not None and (method != "ipw" or bands is not None or covariates is not None):
+        raise ParamsError(where, "a known probability goes with method='ipw' and without bands or covariates")
     score = inputs.numeric(score, where=where, name="score")
     case, seen = reference_rows(reference, verified, where=where)
-    inputs.same_length(where, score=score, reference=case, cluster=cluster, probability=verification_probability)
+    inputs.same_length(
+        where, score=score, reference=case, cluster=cluster, probability=verification_probability, covariates=covariates
+    )
     inputs.without_missing(score, where=where, name="score", remedy="leave unscored rows out and report how many")
     demand_both((case * seen).sum(), ((1 - case) * seen).sum(), where=where)
     groups = None if cluster is None else inputs.codes(cluster, where=where, name="cluster")
@@ -95,11 +101,49 @@ def verification_corrected_roc(
     values, level = score_levels(sign * score)
     weight = None if verification_probability is None else inverse_probability(verification_probability, seen)
     draws = Resampling(np.random.default_rng(seed), n_boot, groups)
-    table, resampled = tabulated(level, len(values), case, seen, weight, draws)
-    band = bands_of(values, table, bands, sign)
-    found = ScoreCounts(values, *(part[0] for part in corrected_counts(table[None], band, method, weight is not None)))
-    boot = areas(*corrected_counts(resampled, band, method, weight is not None)) if n_boot else np.array([])
+    stratum, n_strata = strata_of(covariates, len(score))
+    table, resampled = tabulated(level * n_strata + stratum, len(values) * n_strata, case, seen, weight, draws)
+    by_score = table.reshape(3, len(values), n_strata)
+    band = cells_of_bands(bands_of(values, by_score.sum(axis=2), bands, sign), by_score)
+
+    def everyone(tables: np.ndarray) -> tuple[np.ndarray, ...]:
+        """Expected cases and non-cases by score, summed over strata."""
+        both = corrected_counts(tables, band, method, weight is not None)
+        return tuple(part.reshape(len(tables), len(values), n_strata).sum(axis=2) for part in both)
+
+    found = ScoreCounts(values, *(part[0] for part in everyone(table[None])))
+    boot = areas(*everyone(resampled)) if n_boot else np.array([])
     return boot_record(found, boot, case, seen, groups, method, direction, n_boot, seed, conf_level, len(score))
+
+
+def strata_of(covariates: object, n: int) -> tuple[np.ndarray, int]:
+    """Code of each row's combination of covariates, and their number."""
+    if covariates is None:
+        return np.zeros(n, dtype=np.int64), 1
+    code, first, _ = distinct(np.zeros(n), covariate_frame(covariates))
+    return code, len(first)
+
+
+def cells_of_bands(band: np.ndarray, by_score: np.ndarray) -> np.ndarray:
+    """Cell of band and stratum of each (score, stratum), as codes without gaps.
+
+    Raises
+    ------
+    DesignError
+        A cell in which people were screened and nobody was verified.
+    """
+    n_strata = by_score.shape[2]
+    cell = (band[:, None] * n_strata + np.arange(n_strata)).ravel()
+    flat = by_score.reshape(3, -1)
+    n_all, n_seen = np.bincount(cell, flat.sum(axis=0)), np.bincount(cell, flat[:2].sum(axis=0))
+    if n_empty := int(((n_all > 0) & (n_seen == 0)).sum()):
+        raise DesignError(
+            "verification_corrected_roc(covariates)",
+            f"{n_empty} cells of score band and covariates hold nobody verified",
+            allowed="someone verified in every cell",
+            remedy="use wider bands or coarser covariates, or verify some of them (see verification_plan)",
+        )
+    return cell
 
 
 class Resampling:

@@ -35,7 +35,9 @@ def ratio(form: tuple[np.ndarray, ...], people: np.ndarray, expected: np.ndarray
     return (float((people * (a + b * expected)).sum()) / bottom if bottom > 0 else math.nan), bottom
 
 
-def predicted_shares(patterns: Patterns, expected: np.ndarray, gain: np.ndarray, rates: Rates) -> Found:
+def predicted_shares(
+    patterns: Patterns, expected: np.ndarray, gain: np.ndarray, rates: Rates, forms: Forms | None = None
+) -> Found:
     """Measures when everyone counts with an expected case status.
 
     Parameters
@@ -47,11 +49,13 @@ def predicted_shares(patterns: Patterns, expected: np.ndarray, gain: np.ndarray,
         Derivative of the number of expected cases of each pattern by its rate.
     rates : Rates
         Case rates of the verified.
+    forms : mapping, optional
+        Measures in place of those of :func:`linear_forms`.
     """
     residual = np.zeros_like(patterns.people)
     residual[:, NONCASE], residual[:, CASE] = -rates.rate, 1 - rates.rate
     values, errors = {}, {}
-    for name, form in linear_forms(patterns.test).items():
+    for name, form in (forms or linear_forms(patterns.test)).items():
         values[name], bottom = ratio(form, patterns.people, expected)
         errors[name] = math.nan
         if bottom > 0:
