@@ -63,12 +63,12 @@ def test_feldt_holds_at_130000_pupils_where_r_does_not():
 def test_resampled_schools_equal_rows_drawn_again():
     items, school = schooled(1)
     found = cronbach_alpha(items, ci="school_bootstrap", cluster=school, n_boot=200, seed=5, conf_level=0.9)
-    weights = np.random.default_rng(5).multinomial(20, np.full(20, 1 / 20), size=200)
+    schools = np.random.default_rng(5).integers(0, 20, size=(200, 20))
     order = pd.unique(school)
     rows = [np.flatnonzero(school == name) for name in order]
     drawn = [
-        alpha_from_covariance(np.cov(items[np.concatenate([np.tile(rows[g], w[g]) for g in range(20)])].T), 600).alpha
-        for w in weights
+        alpha_from_covariance(np.cov(items[np.concatenate([rows[g] for g in picked])].T), 600).alpha
+        for picked in schools
     ]
     assert found.alpha == pytest.approx(cronbach_alpha(items).alpha, abs=1e-12)
     assert (found.conf_low, found.conf_high) == pytest.approx(tuple(np.quantile(drawn, [0.05, 0.95])), abs=1e-10)
@@ -131,6 +131,16 @@ def test_what_the_bootstrap_refuses(options, error, text):
 def test_sums_that_do_not_fit_are_refused():
     with pytest.raises(DataError, match="do not fit"):
         alpha_from_school_sums(SchoolSums(np.ones(3), np.ones((4, 2)), np.ones(3), np.ones(3)), seed=1)
+
+
+def test_a_first_block_far_from_the_rest_does_no_harm():
+    from mhlib.stats.measurement.item_matrix import covariance
+
+    rows = np.random.default_rng(1).normal(size=(9000, 3)) * 1e-3
+    rows[:4096] += 1e-3
+    assert covariance(rows + 1e6) == pytest.approx(np.cov((rows + 1e6).T), rel=1e-9, abs=1e-12)
+    far = np.concatenate([np.full((4097, 2), 1e7), np.random.default_rng(2).normal(size=(400_000, 2))])
+    assert covariance(far) == pytest.approx(np.cov(far.T), rel=1e-12)
 
 
 # Scores and items
@@ -310,11 +320,11 @@ def test_both_doors_of_a_retest_agree():
 def test_a_retest_by_schools_equals_rows_drawn_again():
     items, school = schooled(7)
     found = retest(items[:, 0], items[:, 1], cluster=school, n_boot=150, seed=4)
-    weights = np.random.default_rng(4).multinomial(20, np.full(20, 1 / 20), size=150)
+    schools = np.random.default_rng(4).integers(0, 20, size=(150, 20))
     rows = [np.flatnonzero(school == name) for name in pd.unique(school)]
     drawn = []
-    for w in weights:
-        picked = np.concatenate([np.tile(rows[g], w[g]) for g in range(20)])
+    for chosen in schools:
+        picked = np.concatenate([rows[g] for g in chosen])
         drawn.append(retest(items[picked, 0], items[picked, 1]).to_frame()["estimate"].to_numpy())
     low, high = np.quantile(drawn, [0.025, 0.975], axis=0)
     frame = found.to_frame()

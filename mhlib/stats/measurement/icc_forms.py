@@ -99,7 +99,8 @@ def icc(ratings: object, *, conf_level: float = 0.95) -> IccResult:
     """
     matrix = item_matrix(ratings, where="icc")
     return icc_from_moments(
-        matrix.complete.mean(axis=0),
+        # A product with ones: summing over an axis as short as two ratings is many times slower.
+        np.ones(matrix.n_used) @ matrix.complete / matrix.n_used,
         covariance(matrix.complete),
         matrix.n_used,
         conf_level=conf_level,

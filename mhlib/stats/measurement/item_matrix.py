@@ -9,6 +9,9 @@ import pandas as pd
 
 from mhlib.errors import DataError, DesignError
 
+# Rows handled at once: 20 items of them fit into a core's own cache.
+BLOCK = 4096
+
 
 @dataclass(frozen=True, slots=True)
 class ItemMatrix:
@@ -46,20 +49,26 @@ def item_matrix(items: object, *, where: str) -> ItemMatrix:
     DesignError
         Fewer than two items, fewer than three complete rows, or items that do not vary.
     """
-    frame = items if isinstance(items, pd.DataFrame) else pd.DataFrame(np.asarray(items))
+    frame = items if isinstance(items, pd.DataFrame) else pd.DataFrame(np.asarray(items), copy=False)
     if frame.columns.has_duplicates:
         raise DataError(f"{where}(items)", "two columns share a name", allowed="one name per item")
     try:
-        every = frame.to_numpy(dtype=float, na_value=np.nan)
+        # A plain table of floats is read where it lies: a copy would cost more than everything that follows.
+        plain = all(dtype == np.float64 for dtype in frame.dtypes)
+        every = frame.to_numpy() if plain else frame.to_numpy(dtype=float, na_value=np.nan)
     except (TypeError, ValueError):
         raise DataError(
             f"{where}(items)", "holds something that is not a number", remedy="map text answers to numbers first"
         ) from None
-    if n_infinite := int(np.isinf(every).sum()):
-        raise DataError(f"{where}(items)", f"{n_infinite} infinite values", allowed="finite numbers and missing")
     names = tuple(str(name) for name in frame.columns)
-    missing = np.isnan(every)
-    complete = every[~missing.any(axis=1)] if missing.any() else every
+    complete = every
+    # A finite sum proves that all is there, in one pass; only otherwise are the rows looked at one by one.
+    with np.errstate(invalid="ignore"):
+        finite = np.isfinite(every.sum())
+    if not finite:
+        if n_infinite := int(np.isinf(every).sum()):
+            raise DataError(f"{where}(items)", f"{n_infinite} infinite values", allowed="finite numbers and missing")
+        complete = every[~np.isnan(every).any(axis=1)]
     demand_variation(complete, names, where=where)
     return ItemMatrix(every, complete, names)
 
@@ -71,17 +80,38 @@ def demand_variation(complete: np.ndarray, names: tuple[str, ...], *, where: str
         problems.append("fewer than two items")
     if len(complete) < 3:
         problems.append(f"{len(complete)} people answered every item, at least 3 are needed")
-    elif flat := [name for name, same in zip(names, np.ptp(complete, axis=0) == 0, strict=True) if same]:
+    elif flat := [names[column] for column in flat_columns(complete)]:
         problems.append("no variation in " + ", ".join(flat))
     if problems:
         raise DesignError.of_many(f"{where}(items)", problems, remedy="leave such items out or collect more answers")
 
 
+def flat_columns(complete: np.ndarray) -> list[int]:
+    """Columns that hold one value; nearly all others show in the first rows already."""
+    suspects = np.flatnonzero(np.ptp(complete[:256], axis=0) == 0)
+    return [int(column) for column in suspects if np.ptp(complete[:, column]) == 0]
+
+
 def covariance(complete: np.ndarray) -> np.ndarray:
-    """Covariance with n - 1, shape (k, k); sums are exact for whole-number answers."""
-    centred = complete - np.round(complete.mean(axis=0))
-    total = centred.sum(axis=0)
-    return (centred.T @ centred - np.outer(total, total) / len(complete)) / (len(complete) - 1)
+    """Covariance with n - 1, shape (k, k); sums are exact for whole-number answers.
+
+    Rows are centred block by block, so that a block is still in the cache when it is multiplied.
+    """
+    n, k = complete.shape
+    origin = np.round(complete[:BLOCK].mean(axis=0))
+    products, total = np.zeros((k, k)), np.zeros(k)
+    for start in range(0, n, BLOCK):
+        rows = complete[start : start + BLOCK]
+        # A few items go along the long axis: a short inner axis would be walked through many times slower.
+        centred = (np.ascontiguousarray(rows.T) - origin[:, None]).T if k < 8 else rows - origin
+        products += centred.T @ centred
+        total += np.ones(len(centred)) @ centred
+    shift = total**2 / n
+    if (shift > 100 * (np.diag(products) - shift)).any():
+        # Rows in such an order that the first block stands far from the rest: its mean is no good origin.
+        centred = complete - complete.mean(axis=0)
+        return centred.T @ centred / (n - 1)
+    return (products - np.outer(total, total) / n) / (n - 1)
 
 
 def checked_covariance(cov: object, n: int, *, where: str) -> np.ndarray:

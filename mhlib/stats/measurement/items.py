@@ -11,7 +11,7 @@ import pandas as pd
 from mhlib.errors import DataError, ParamsError
 from mhlib.stats import inputs
 from mhlib.stats.intervals import critical
-from mhlib.stats.measurement.item_matrix import ItemMatrix, covariance, item_matrix
+from mhlib.stats.measurement.item_matrix import BLOCK, ItemMatrix, covariance, item_matrix
 from mhlib.stats.terms import TERM_COLUMNS
 
 
@@ -91,7 +91,7 @@ def item_analysis(
             "conf_low": np.tanh(centre - half),
             "conf_high": np.tanh(centre + half),
             "p_value": math.nan,
-            **described(matrix, ends_of(matrix.complete, answer_range, where="item_analysis")),
+            **described(matrix, cov, ends_of(matrix.complete, answer_range, where="item_analysis")),
             "alpha_if_deleted": alpha_without(cov),
             "negative": rest < 0,
             "n_used": matrix.n_used,
@@ -151,14 +151,24 @@ def ends_of(complete: np.ndarray, answer_range: tuple[float, float] | None, *, w
     return float(lowest), float(highest)
 
 
-def described(matrix: ItemMatrix, ends: tuple[float, float]) -> dict[str, np.ndarray]:
+def described(matrix: ItemMatrix, cov: np.ndarray, ends: tuple[float, float]) -> dict[str, np.ndarray]:
     """Mean, spread, ends and missing answers of each item."""
-    complete, missing = matrix.complete, np.isnan(matrix.every)
+    complete, n = matrix.complete, matrix.n_used
+    n_missing = np.isnan(matrix.every).sum(axis=0) if matrix.n_excluded else np.zeros(complete.shape[1], dtype=int)
     return {
-        "mean": complete.mean(axis=0),
-        "sd": complete.std(axis=0, ddof=1),
-        "floor": (complete == ends[0]).mean(axis=0),
-        "ceiling": (complete == ends[1]).mean(axis=0),
-        "missing": missing.mean(axis=0),
-        "n_missing": missing.sum(axis=0),
+        "mean": np.ones(n) @ complete / n,
+        "sd": np.sqrt(np.diag(cov)),
+        "floor": n_at(complete, ends[0]) / n,
+        "ceiling": n_at(complete, ends[1]) / n,
+        "missing": n_missing / len(matrix.every),
+        "n_missing": n_missing,
     }
+
+
+def n_at(complete: np.ndarray, answer: float) -> np.ndarray:
+    """People who gave one answer, by item."""
+    found = np.zeros(complete.shape[1])
+    for start in range(0, len(complete), BLOCK):
+        at = (complete[start : start + BLOCK] == answer).astype(np.float32)
+        found += np.ones(len(at), dtype=np.float32) @ at
+    return found

@@ -97,7 +97,7 @@ def parallel_analysis(
         their skew and ties but cost a pass over the rows each.
     communality : {'one_factor', 'smc'}
         Diagonal of the factor version: communalities of one minres factor (as psych), or squared multiple correlations,
-        which keep more factors.
+        which keep more factors. A chance set in which one item takes up its one factor gets the latter.
     correlation : callable, optional
         Gives correlations of complete rows, shape (n, k), such as polychoric ones, to observed and shuffled rows alike;
         it needs `null='permutation'`, for these correlations vary more by chance than Pearson's of normal items.
@@ -220,7 +220,10 @@ def parallel_record(
     if communality == "smc":
         demand_inverse(observed, where="parallel_analysis")
     pairs = {
-        "factor": [factor_eigenvalues(part, communality) for part in (observed[None], chance)],
+        "factor": [
+            factor_eigenvalues(observed[None], communality),
+            factor_eigenvalues(chance, communality, chance=True),
+        ],
         "component": [component_eigenvalues(part) for part in (observed[None], chance)],
     }
     tables, counts = [], {}

@@ -124,7 +124,7 @@ def retest(
         return retest_record(pair_moments(one, two), None, conf_level, where=where, **record)
     sums, origin = sums_by_school(one, two, cluster, kept)
     demand_pairs(len(one), where=where)
-    weights = school_weights(len(sums), n_boot=n_boot, seed=seed, where=where).astype(float)
+    weights = school_weights(len(sums), n_boot=n_boot, seed=seed, where=where)
     drawn = moments_of_sums(weights @ sums, *origin)
     record |= {"n_clusters": len(sums), "n_boot": int(n_boot), "seed": seed}
     return retest_record(moments_of_sums(sums.sum(axis=0), *origin), drawn, conf_level, where=where, **record)

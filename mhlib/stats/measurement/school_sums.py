@@ -7,6 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from mhlib.errors import DataError, DesignError, ParamsError
+from mhlib.stats.measurement.item_matrix import BLOCK
 
 # A percentile of resampled schools says little when there are hardly any to draw from.
 FEWEST_SCHOOLS = 10
@@ -41,14 +42,17 @@ class SchoolSums:
 
 def school_sums(complete: np.ndarray, code: np.ndarray, n_schools: int) -> SchoolSums:
     """Sums by school of complete rows, shape (n, k); items are centred at a whole number to keep the sums exact."""
-    centred = complete - np.round(complete.mean(axis=0))
-    total = centred.sum(axis=1)
-    return SchoolSums(
-        np.bincount(code, minlength=n_schools).astype(float),
-        np.stack([np.bincount(code, weights=item, minlength=n_schools) for item in centred.T], axis=1),
-        np.bincount(code, weights=np.einsum("ij,ij->i", centred, centred), minlength=n_schools),
-        np.bincount(code, weights=total * total, minlength=n_schools),
-    )
+    k = complete.shape[1]
+    origin = np.round(complete[:BLOCK].mean(axis=0))
+    sums, own = np.zeros(n_schools * k), np.zeros((2, n_schools))
+    for start in range(0, len(complete), BLOCK):
+        centred, school = complete[start : start + BLOCK] - origin, code[start : start + BLOCK]
+        cell = (school[:, None] * k + np.arange(k)).ravel()
+        sums += np.bincount(cell, weights=centred.ravel(), minlength=n_schools * k)
+        # Products of ones and rows: summing a short axis is many times slower.
+        total, squares = centred @ np.ones(k), (centred * centred) @ np.ones(k)
+        own += [np.bincount(school, weights=part, minlength=n_schools) for part in (squares, total * total)]
+    return SchoolSums(np.bincount(code, minlength=n_schools).astype(float), sums.reshape(n_schools, k), own[0], own[1])
 
 
 def school_weights(n_schools: int, *, n_boot: int, seed: int | None, where: str) -> np.ndarray:
@@ -75,7 +79,9 @@ def school_weights(n_schools: int, *, n_boot: int, seed: int | None, where: str)
         problems.append(f"n_boot is {n_boot}, at least 100 resamples are needed")
     if problems:
         raise ParamsError.of_many(where, problems)
-    return np.random.default_rng(seed).multinomial(n_schools, np.full(n_schools, 1 / n_schools), size=n_boot)
+    drawn = np.random.default_rng(seed).integers(0, n_schools, size=(n_boot, n_schools))
+    drawn += n_schools * np.arange(n_boot)[:, None]
+    return np.bincount(drawn.ravel(), minlength=n_boot * n_schools).reshape(n_boot, n_schools).astype(float)
 
 
 def resampled_alpha(sums: SchoolSums, weights: np.ndarray) -> np.ndarray:
@@ -88,10 +94,10 @@ def resampled_alpha(sums: SchoolSums, weights: np.ndarray) -> np.ndarray:
     weights : ndarray, shape (n_boot, g)
     """
     k = sums.sums.shape[1]
-    weights = weights.astype(float)
-    n, item_sums = weights @ sums.n, weights @ sums.sums
-    items = weights @ sums.squares - np.einsum("bk,bk->b", item_sums, item_sums) / n
-    score = weights @ sums.totals_squared - item_sums.sum(axis=1) ** 2 / n
+    drawn = weights @ np.column_stack([sums.n, sums.squares, sums.totals_squared, sums.sums])
+    n, item_sums = drawn[:, 0], drawn[:, 3:]
+    items = drawn[:, 1] - np.einsum("bk,bk->b", item_sums, item_sums) / n
+    score = drawn[:, 2] - item_sums.sum(axis=1) ** 2 / n
     with np.errstate(divide="ignore", invalid="ignore"):
         return np.where(score > 0, k / (k - 1) * (1 - items / score), np.nan)
 
