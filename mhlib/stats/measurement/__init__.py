@@ -8,14 +8,26 @@ from mhlib.stats.measurement.adequacy import (
     velicer_map,
     velicer_map_from_correlation,
 )
+from mhlib.stats.measurement.cfa_indices import FitIndices
+from mhlib.stats.measurement.cfa_model import CfaResult, cfa, cfa_from_covariance
+from mhlib.stats.measurement.cfa_scores import factor_scores
 from mhlib.stats.measurement.dif_items import dif, dif_from_counts
 from mhlib.stats.measurement.dif_record import DifResult
 from mhlib.stats.measurement.dif_shift import DifImpactResult, dif_impact
 from mhlib.stats.measurement.efa_model import EfaResult, efa, efa_from_correlation
+from mhlib.stats.measurement.graded_fit_test import GradedFitResult, graded_fit
+from mhlib.stats.measurement.graded_model import GradedResponseResult, graded_response, graded_response_from_counts
+from mhlib.stats.measurement.graded_precision import PrecisionResult, measurement_precision
 from mhlib.stats.measurement.icc_forms import IccResult, icc, icc_from_moments
+from mhlib.stats.measurement.invariance_ladder import InvarianceResult, invariance, invariance_from_covariance
+from mhlib.stats.measurement.irt_dif import IrtDifResult, dif_likelihood_ratio
+from mhlib.stats.measurement.irt_item_fit import ItemFitResult, item_fit
+from mhlib.stats.measurement.irt_local_dependence import LocalDependenceResult, local_dependence
+from mhlib.stats.measurement.irt_scores import ThetaScores, theta_scores
 from mhlib.stats.measurement.items import ItemAnalysis, item_analysis
 from mhlib.stats.measurement.one_factor import OmegaResult, omega, omega_from_covariance
 from mhlib.stats.measurement.parallel_table import ParallelResult, parallel_analysis, parallel_analysis_from_correlation
+from mhlib.stats.measurement.person_fit_lz import PersonFitResult, person_fit
 from mhlib.stats.measurement.reliability import (
     AlphaResult,
     alpha_from_covariance,
@@ -39,33 +51,56 @@ from mhlib.stats.measurement.score_table import ScoreDescription, score_descript
 __all__ = [
     "AdequacyResult",
     "AlphaResult",
+    "CfaResult",
     "DifImpactResult",
     "DifResult",
     "EfaResult",
+    "FitIndices",
     "FlagRules",
+    "GradedFitResult",
+    "GradedResponseResult",
     "IccResult",
+    "InvarianceResult",
+    "IrtDifResult",
     "ItemAnalysis",
+    "ItemFitResult",
     "LittleTest",
+    "LocalDependenceResult",
     "MapResult",
     "MissingAnswersResult",
     "OmegaHierarchicalResult",
     "OmegaResult",
     "ParallelResult",
+    "PersonFitResult",
+    "PrecisionResult",
     "ResponseQualityResult",
     "RetestResult",
     "SchoolSums",
     "ScoreDescription",
+    "ThetaScores",
     "alpha_from_covariance",
     "alpha_from_school_sums",
+    "cfa",
+    "cfa_from_covariance",
     "cronbach_alpha",
     "dif",
     "dif_from_counts",
     "dif_impact",
+    "dif_likelihood_ratio",
     "efa",
     "efa_from_correlation",
+    "factor_scores",
+    "graded_fit",
+    "graded_response",
+    "graded_response_from_counts",
     "icc",
     "icc_from_moments",
+    "invariance",
+    "invariance_from_covariance",
     "item_analysis",
+    "item_fit",
+    "local_dependence",
+    "measurement_precision",
     "missing_answers",
     "omega",
     "omega_from_bifactor",
@@ -75,6 +110,7 @@ __all__ = [
     "pair_occasions",
     "parallel_analysis",
     "parallel_analysis_from_correlation",
+    "person_fit",
     "response_quality",
     "retest",
     "retest_from_moments",
@@ -82,6 +118,7 @@ __all__ = [
     "sampling_adequacy_from_correlation",
     "score_description",
     "score_description_from_counts",
+    "theta_scores",
     "velicer_map",
     "velicer_map_from_correlation",
 ]

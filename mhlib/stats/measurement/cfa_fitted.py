@@ -159,7 +159,7 @@ def not_converged(found: Found) -> Refused:
         "cfa_not_converged",
         message(
             "The search for the best parameters did not converge in {steps} steps, so no fit is given.",
-            steps=found.n_steps + 1,
+            steps=found.n_steps,
         ),
         message("Fit a simpler model, give start values, or collect more answers."),
     )

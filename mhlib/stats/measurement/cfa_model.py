@@ -26,7 +26,7 @@ from mhlib.stats.measurement.cfa_moments import (
 from mhlib.stats.measurement.cfa_reliability import bifactor_table, htmt_table, reliability_table
 from mhlib.stats.measurement.cfa_robust import FourthMoments, fourth_moments
 from mhlib.stats.measurement.cfa_standardised import estimate_table
-from mhlib.stats.measurement.cfa_table import ParameterTable, parameter_table
+from mhlib.stats.measurement.cfa_table import parameter_table
 from mhlib.stats.terms import term_frame
 
 ESTIMATORS = {"ml": "maximum likelihood", "mlr": "maximum likelihood, robust errors and scaled chi2 (Yuan-Bentler)"}
@@ -335,6 +335,3 @@ def wlsmv(data: pd.DataFrame, model: str, groups: object, options: Mapping[str, 
     if importlib.util.find_spec(WLSMV) is None:
         raise ParamsError("cfa(estimator)", "'wlsmv' is not built yet", allowed="ml, mlr", remedy="use 'mlr'")
     return importlib.import_module(WLSMV).fit_wlsmv(data, model, groups=groups, **options)
-
-
-__all__ = ["CfaResult", "ParameterTable", "cfa", "cfa_from_covariance"]

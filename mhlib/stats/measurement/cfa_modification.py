@@ -126,24 +126,38 @@ def equality_table(fitted: Fitted) -> pd.DataFrame:
     Checked against: tests/oracle/cfa_score.csv (lavaan::lavTestScore, two groups).
     """
     built, moments, point = fitted.built, fitted.moments, fitted.found.point
+    if not shared(fitted):
+        return pd.DataFrame(columns=["term", "score_chi2", "df", "p_value", "group", "epc"])
     way = directions(built, point.at)
     score, info = gradient_cells(point, moments, way), expected_cells(point, moments, way)
     q, g = built.n_free, len(built.groups)
     scores = to_parameters(score, way.index, q)
     infos = np.array([gathered(info[i : i + 1], way.index[i : i + 1], q) for i in range(g)])
     inverse = np.linalg.inv(fitted.found.information)
-    rows = []
-    for place, name in shared(fitted):
-        block = np.diag(infos[:, place, place]) - infos[:, place] @ inverse @ infos[:, place].T
-        d = scores[:, place]
-        # The groups' scores sum to 0, so the first group is implied by the others.
-        chi2 = moments.n.sum() * d[1:] @ np.linalg.pinv(block[1:, 1:], rcond=1e-9) @ d[1:]
-        single = np.where(np.diag(block) > 0, d / np.maximum(np.diag(block), 1e-300), np.nan)
-        # A group against the rest; with two groups both say the same, so the later one is named.
-        strength = d**2 / np.maximum(np.diag(block), 1e-300)
-        worst = g - 1 - int(np.nanargmax(strength[::-1].round(12)))
-        rows.append((name, chi2, g - 1, stats.chi2.sf(chi2, g - 1), built.groups[worst], single[worst]))
-    frame = pd.DataFrame(rows, columns=["term", "score_chi2", "df", "p_value", "group", "epc"])
+    places, names = zip(*shared(fitted), strict=True)
+    places = list(places)
+    cross = np.swapaxes(infos[:, places], 0, 1)
+    block = -(cross @ inverse) @ np.swapaxes(cross, 1, 2)
+    here = np.arange(g)
+    block[:, here, here] += infos[:, places, places].T
+    d = scores[:, places].T
+    # The groups' scores sum to 0, so the first group is implied by the others.
+    apart = np.linalg.pinv(block[:, 1:, 1:], rcond=1e-9, hermitian=True)
+    chi2 = moments.n.sum() * np.einsum("si,sij,sj->s", d[:, 1:], apart, d[:, 1:])
+    spread = np.maximum(np.diagonal(block, axis1=1, axis2=2), 1e-300)
+    # A group against the rest; with two groups both say the same, so the later one is named.
+    worst = g - 1 - np.argmax((d**2 / spread)[:, ::-1].round(12), axis=1)
+    each = np.arange(len(places))
+    frame = pd.DataFrame(
+        {
+            "term": names,
+            "score_chi2": chi2,
+            "df": g - 1,
+            "p_value": stats.chi2.sf(chi2, g - 1),
+            "group": [built.groups[place] for place in worst],
+            "epc": d[each, worst] / spread[each, worst],
+        }
+    )
     return frame.sort_values("score_chi2", ascending=False, kind="stable").reset_index(drop=True)
 
 

@@ -114,29 +114,34 @@ def maximise(built: Structure, moments: Moments, start: np.ndarray) -> Found:
     """
     log_det = saturated(moments)
     point, damping = look(built, moments, start, log_det), 0.0
-    for n_steps in range(MOST_STEPS):
-        gradient, information = gradient_and_information(built, moments, point)
+    gradient, information = gradient_and_information(built, moments, point)
+    for n_steps in range(1, MOST_STEPS + 1):
         step, decrement = direction(information, gradient, damping)
         if decrement < ARRIVED:
             break
-        if n_steps >= 3 and decrement < 1e-3:
-            # Close to the optimum the true curvature gains two digits for each that scoring gains.
-            curved = observed_information(built, moments, point)
-            if np.isfinite(np.linalg.slogdet(curved)[1]) and np.linalg.eigvalsh(curved)[0] > 0:
-                step = direction(curved, gradient, damping)[0]
+        if damping == 0 and n_steps > 2 and decrement < 1e-3:
+            step = curved_direction(observed_information(built, moments, point), gradient, step)
         nearer = look(built, moments, point.theta + step, log_det)
         if nearer.value <= point.value + 1e-14 * max(1.0, abs(point.value)):
             point, damping = nearer, 0.0 if damping < 1e-4 else damping / 10
+            gradient, information = gradient_and_information(built, moments, point)
         elif decrement < TOLERATED or damping > 1e10:
             break
         else:
             damping = max(1e-3, damping * 10)
-    gradient, information = gradient_and_information(built, moments, point)
     scale = np.sqrt(np.maximum(np.diag(information), 1e-300))
     least = float(np.linalg.eigvalsh(information / np.outer(scale, scale))[0]) if np.isfinite(point.value) else 0.0
-    decrement = direction(information, gradient, 0.0)[1]
-    fits = bool(np.isfinite(point.value)) and decrement < TOLERATED
+    fits = bool(np.isfinite(point.value)) and direction(information, gradient, 0.0)[1] < TOLERATED
     return Found(point, information, fits, least > IDENTIFIED, float(np.abs(gradient).max()), n_steps)
+
+
+def curved_direction(curved: np.ndarray, gradient: np.ndarray, step: np.ndarray) -> np.ndarray:
+    """Newton's step where the true curvature is positive definite, else `step`: near the optimum it doubles the digits."""
+    try:
+        np.linalg.cholesky(curved)
+    except np.linalg.LinAlgError:
+        return step
+    return np.linalg.solve(curved, gradient)
 
 
 def direction(information: np.ndarray, gradient: np.ndarray, damping: float) -> tuple[np.ndarray, float]:

@@ -167,7 +167,7 @@ def parameter_table(
     rules = Rules(std_lv, frozenset(equal), frozenset(partial), latent, ordered, parameterization, len(groups))
     markers = {term.rhs + "\0" + term.lhs for term in first_terms(terms)} if not std_lv else set()
     rows = [row_of(term, key in terms, g, rules, markers) for g in range(len(groups)) for key, term in every.items()]
-    names = {row.name for row in rows}
+    names = {row.name for row in rows if row.group == 0} if partial else set()
     problems = [f"'{name}' in partial{hint(name, names)}" for name in partial if name.replace(" ", "") not in names]
     fixed = {row.label for row in rows if row.value is not None and row.label}
     problems += [
