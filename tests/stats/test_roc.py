@@ -325,6 +325,16 @@ def test_a_clustered_comparison_of_three_scores_by_brute_force():
     assert turned.chi2 == pytest.approx(found.chi2) and turned.df == 2
 
 
+def test_a_comparison_from_tables_and_from_rows_gives_the_same_numbers(monkeypatch):
+    score, case, _, _ = schools()
+    scores = pd.DataFrame({"a": score, "b": np.roll(score, 1) + 2 * case, "c": score // 2})
+    tabled = compare_roc(scores, case)
+    monkeypatch.setattr("mhlib.stats.accuracy.comparison.LARGEST_TABLE", 0)
+    by_row = compare_roc(scores, case)
+    assert np.allclose(tabled.covariance, by_row.covariance, rtol=1e-12, atol=0)
+    assert tabled.chi2 == pytest.approx(by_row.chi2, rel=1e-9)
+
+
 def test_equal_weights_change_no_comparison():
     plain = compare_roc(OVARIAN[["kg", "albumin"]], OVARIAN["case"])
     weighted = compare_roc(OVARIAN[["kg", "albumin"]], OVARIAN["case"], weights=np.full(len(OVARIAN), 3.0))

@@ -14,10 +14,13 @@ from scipy import stats
 from mhlib.errors import DataError, DesignError, ParamsError
 from mhlib.stats import inputs
 from mhlib.stats.accuracy.counts import count_scores, demand_both, demand_direction, score_levels
-from mhlib.stats.accuracy.placements import Cluster, clustered_covariance, influences, placements
+from mhlib.stats.accuracy.placements import Cluster, Placements, clustered_covariance, influences, placements
 from mhlib.stats.accuracy.roc_curve import UNVERIFIED, RocResult
 from mhlib.stats.intervals import wald
 from mhlib.stats.terms import term_frame
+
+# Cells of the joint table of two scores up to which it is smaller than the rows are slow.
+LARGEST_TABLE = 200_000
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -120,8 +123,9 @@ def compare_roc(
     case = inputs.binary(reference, where=where, name="reference")
     n = inputs.same_length(where, scores=scores, reference=case, cluster=cluster, weights=weights)
     inputs.without_missing(case, where=where, name="reference", remedy=UNVERIFIED)
-    weight = inputs.weights_of(weights, n, where=where)
-    demand_both((weight * case).sum(), (weight * (1 - case)).sum(), where=where)
+    weight = None if weights is None else inputs.weights_of(weights, n, where=where)
+    n_case = case.sum() if weight is None else weight @ case
+    demand_both(n_case, (n if weight is None else weight.sum()) - n_case, where=where)
     groups = None if cluster is None else inputs.codes(cluster, where=where, name="cluster")
     if groups is not None and groups[1] < 2:
         raise DesignError(where, "one cluster", allowed="two or more", remedy="give no cluster, and claim no more")
@@ -138,7 +142,7 @@ def compare_roc(
         df=df,
         p_value=float(stats.chi2.sf(chi2, df)),
         n_case=int(case.sum()),
-        n_noncase=int((1 - case).sum()),
+        n_noncase=n - int(case.sum()),
         n_clusters=None if groups is None else groups[1],
         n_used=n,
         n_excluded=0,
@@ -189,18 +193,44 @@ def named_directions(names: list[object], direction: str | Mapping[str, str]) ->
 
 
 def joint_covariance(
-    scores: list[np.ndarray], case: np.ndarray, weight: np.ndarray, cluster: Cluster | None
+    scores: list[np.ndarray], case: np.ndarray, weight: np.ndarray | None, cluster: Cluster | None
 ) -> tuple[np.ndarray, np.ndarray]:
     """AUCs of several scores of the same rows and their covariance."""
-    aucs, of_case, of_noncase = [], [], []
+    levels, placed = [], []
     for score in scores:
         values, level = score_levels(score)
-        placed = placements(*count_scores(level, len(values), case, weight))
-        ill, well = influences(level, case, placed, weight)
-        aucs.append(placed.auc)
-        of_case.append(ill)
-        of_noncase.append(well)
-    return np.array(aucs), clustered_covariance(np.stack(of_case), np.stack(of_noncase), case, cluster)
+        levels.append((level, len(values)))
+        placed.append(placements(*count_scores(level, len(values), case, weight)))
+    aucs = np.array([one.auc for one in placed])
+    longest = sorted(n for _, n in levels)[-2:]
+    if weight is None and cluster is None and longest[0] * longest[1] <= LARGEST_TABLE:
+        return aucs, tabled_covariance(levels, placed, case)
+    weight = np.ones(len(case)) if weight is None else weight
+    parts = [influences(level, case, one, weight) for (level, _), one in zip(levels, placed, strict=True)]
+    of_case, of_noncase = (np.stack(side) for side in zip(*parts, strict=True))
+    return aucs, clustered_covariance(of_case, of_noncase, case, cluster)
+
+
+def tabled_covariance(levels: list[tuple[np.ndarray, int]], placed: list[Placements], case: np.ndarray) -> np.ndarray:
+    """DeLong's covariance from the joint table of each pair of scores: no row is read twice.
+
+    NaN with a single case or non-case.
+    """
+    k, numbers = len(levels), (float((case == 0).sum()), float((case == 1).sum()))
+    covariance = np.full((k, k), math.nan)
+    if min(numbers) < 2:
+        return covariance
+    kind = case.astype(np.int64)
+    for i, j in itertools.combinations_with_replacement(range(k), 2):
+        (first, n_first), (second, n_second) = levels[i], levels[j]
+        cell = (kind * n_first + first) * n_second + second
+        joint = np.bincount(cell, minlength=2 * n_first * n_second).reshape(2, n_first, n_second)
+        ill, well = (placed[i].of_case, placed[j].of_case), (placed[i].of_noncase, placed[j].of_noncase)
+        covariance[i, j] = covariance[j, i] = sum(
+            (left - placed[i].auc) @ table @ (right - placed[j].auc) / (n * (n - 1))
+            for table, n, (left, right) in zip(joint, numbers, (well, ill), strict=True)
+        )
+    return covariance
 
 
 def joint_test(aucs: np.ndarray, covariance: np.ndarray) -> tuple[float, float]:

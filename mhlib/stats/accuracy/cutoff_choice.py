@@ -11,8 +11,8 @@ import pandas as pd
 from mhlib.errors import DesignError, ParamsError
 from mhlib.stats import inputs
 from mhlib.stats.accuracy.counts import demand_both, demand_direction, score_levels
-from mhlib.stats.accuracy.cutoff_resamples import UNCORRECTED, Corrected, Screened, corrected, moves
-from mhlib.stats.accuracy.cutoff_rules import Curves, best, checked_rule, costs, curves_of
+from mhlib.stats.accuracy.cutoff_resamples import UNCORRECTED, Corrected, Moves, Screened, corrected, moves
+from mhlib.stats.accuracy.cutoff_rules import Curves, best, checked_rule, costs, curves_of, highest
 from mhlib.stats.accuracy.resampling import cluster_codes, enough_resamples
 from mhlib.stats.terms import term_frame
 
@@ -172,18 +172,18 @@ def cutoffs(
     )  # fmt: skip
     checked_boot(n_boot, seed, conf_level, where=where)
     curves = curves_of(*screened.tables()[:, None, :])
-    mask = best(curves, rule)[0]
+    mask = best(curves, rule)
+    place, mask = int(highest(mask)[0]), mask[0]
     found = moves(screened, [rule], seed, n_boot)[0] if n_boot else None
-    judged = judge(found, curves, mask, values, sign, conf_level)
-    place = int(np.flatnonzero(mask)[-1]) if mask.any() else None
+    judged = judge(found, curves, place, values, sign, conf_level)
     table = cutoff_table(curves, values, people, rule.prevalence, rule.cost_ratio)
     return CutoffsResult(
-        cutoff=None if place is None else float(sign * values[place] + 0.0),
+        cutoff=None if place < 0 else float(sign * values[place] + 0.0),
         ties=ties_of(mask, values, sign),
         criterion=criterion,
         direction=direction,
         table=in_own_order(table.assign(chosen=np.arange(len(values)) == place), sign),
-        youden=math.nan if place is None else float(curves.youden[0, place]),
+        youden=math.nan if place < 0 else float(curves.youden[0, place]),
         exploratory=True,
         n_verified=int((screened.status < 2).sum()),
         n_clusters=None if screened.cluster is None else screened.cluster[1],
@@ -258,12 +258,11 @@ def verified_part(reference: object, weights: object, n: int, *, where: str) -> 
 
 
 def judge(
-    found: object, curves: Curves, mask: np.ndarray, values: np.ndarray, sign: int, conf_level: float
+    found: Moves | None, curves: Curves, place: int, values: np.ndarray, sign: int, conf_level: float
 ) -> Corrected:
-    """What the resamples say about the choice; nothing without resamples, no accuracy without a choice."""
+    """What the resamples say about the choice at `place` (-1: none); nothing without resamples."""
     if found is None:
         return UNCORRECTED
-    place = int(np.flatnonzero(mask)[-1]) if mask.any() else -1
     apparent = (math.nan, math.nan)
     if place >= 0:
         apparent = (float(curves.sensitivity[0, place]), float(curves.specificity[0, place]))

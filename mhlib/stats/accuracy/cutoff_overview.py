@@ -19,8 +19,8 @@ from mhlib.stats.accuracy.cutoff_choice import (
     screened_rows,
     ties_of,
 )
-from mhlib.stats.accuracy.cutoff_resamples import Corrected, moves
-from mhlib.stats.accuracy.cutoff_rules import Curves, Rule, best, checked_rule, curves_of
+from mhlib.stats.accuracy.cutoff_resamples import Corrected, Moves, moves
+from mhlib.stats.accuracy.cutoff_rules import Curves, Rule, best, checked_rule, curves_of, highest
 from mhlib.stats.terms import term_frame
 
 
@@ -110,11 +110,12 @@ class CutoffStudioResult:
         """One row per criterion: `term` its name, `estimate` the cut-off, its percentiles, then all measures."""
         hidden = ("criterion", "cutoff", "cutoff_low", "cutoff_high", "ties", "frequencies")
         rows = []
+        rest = {"direction": self.direction, "n_used": self.n_used}
         for name, choice in self.choices.items():
             own = math.nan if choice.cutoff is None else choice.cutoff
             measures = {key: getattr(choice, key) for key in CutoffChoice.__slots__ if key not in hidden}
             spread = {"cutoff_low": choice.cutoff_low, "cutoff_high": choice.cutoff_high, "n_ties": len(choice.ties)}
-            rows.append({"term": name, "estimate": own, **spread, **measures, "n_used": self.n_used})
+            rows.append({"term": name, "estimate": own, **spread, **measures, **rest})
         return term_frame(rows)
 
 
@@ -255,20 +256,20 @@ def choice_of(
     rule: Rule,
     curves: Curves,
     table: pd.DataFrame,
-    found: object,
+    found: Moves | None,
     values: np.ndarray,
     sign: int,
     conf_level: float,
 ) -> CutoffChoice:
     """Choice of one rule, with its row of the table and what the resamples say."""
-    mask = best(curves, rule)[0]
-    judged = judge(found, curves, mask, values, sign, conf_level)
-    place = int(np.flatnonzero(mask)[-1]) if mask.any() else None
-    row = dict.fromkeys(table.columns, math.nan) if place is None else table.iloc[place].to_dict()
-    row["cutoff"] = None if place is None else float(sign * values[place] + 0.0)
+    mask = best(curves, rule)
+    place = int(highest(mask)[0])
+    judged = judge(found, curves, place, values, sign, conf_level)
+    row = dict.fromkeys(table.columns, math.nan) if place < 0 else table.iloc[place].to_dict()
+    row["cutoff"] = None if place < 0 else float(sign * values[place] + 0.0)
     return CutoffChoice(
         criterion=rule.criterion,
-        ties=ties_of(mask, values, sign),
+        ties=ties_of(mask[0], values, sign),
         **row,
         **{name: getattr(judged, name) for name in Corrected.__slots__},
     )
