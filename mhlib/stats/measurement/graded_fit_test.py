@@ -154,7 +154,7 @@ def complete_model(model: GradedResponseResult) -> GradedResponseResult | None:
 
 
 def quadratic(seen: np.ndarray, implied: Moments, derivative: np.ndarray, n: float) -> float:
-    """n (p - pi)' D (D' Xi D)^-1 D' (p - pi), D the orthogonal complement of the derivatives."""
+    """The quadratic form n (p - pi)' D (D' Xi D)^-1 D' (p - pi), D the orthogonal complement of the derivatives."""
     basis, _ = np.linalg.qr(derivative, mode="complete")
     rest = basis[:, derivative.shape[1] :].T
     gap = rest @ (seen - implied.expected)
@@ -166,10 +166,7 @@ def independence(
 ) -> tuple[float, int]:
     """The same statistic of the model of independent items, and its degrees of freedom."""
     above = np.array(
-        [
-            counts @ (codes[:, j] > b - layout.first_boundary[j]) / n
-            for b, j in enumerate(layout.item_of_boundary)
-        ]
+        [counts @ (codes[:, j] > b - layout.first_boundary[j]) / n for b, j in enumerate(layout.item_of_boundary)]
     )
     at = np.zeros(1)
     flat = curves(np.zeros(layout.n_items), np.log(above / (1 - above)), at, layout)

@@ -254,9 +254,7 @@ def demand_people(n: float, n_parameters: int) -> None:
 def covariance_of(top: Maximum, problem: Problem) -> np.ndarray:
     """Covariance of slopes and thresholds; NaN when the information is not positive definite."""
     group, layout = top.at.groups[0], problem.layout
-    full = observed_information(
-        problem.groups[0], group.curves, group.expected, POINTS, group.weight, layout
-    )
+    full = observed_information(problem.groups[0], group.curves, group.expected, POINTS, group.weight, layout)
     information = np.zeros((problem.n_free, problem.n_free))
     np.add.at(information, (problem.index[:, None], problem.index[None, :]), full)
     if np.linalg.eigvalsh(information)[0] <= 0:

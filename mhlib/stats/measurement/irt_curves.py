@@ -82,7 +82,7 @@ def expected_derivative(found: Curves, theta: np.ndarray, ratio: np.ndarray, lay
 
 
 def category_scores(found: Curves, theta: np.ndarray, layout: Layout) -> np.ndarray:
-    """d log P_c(theta_q) / d parameter, shape (parameters, K, Q), zero outside an item's own parameters."""
+    """Derivatives d log P_c(theta_q) / d parameter, shape (parameters, K, Q), zero outside an item's own parameters."""
     scores = np.zeros((layout.n_parameters, *found.probability.shape))
     padded = np.concatenate([found.density, np.zeros((2, len(theta)))])
     change = (padded[layout.upper] - padded[layout.lower]) / found.probability

@@ -239,9 +239,7 @@ def flagged_table(
     return table[[*leading, *(name for name in table.columns if name not in leading)]]
 
 
-def tested_item(
-    models: TwoGroups, name: str, j: int, freed: frozenset[int], values: np.ndarray
-) -> dict[str, object]:
+def tested_item(models: TwoGroups, name: str, j: int, freed: frozenset[int], values: np.ndarray) -> dict[str, object]:
     """One row of the table."""
     others = freed - {j}
     equal, shifted, free = models.fit(others), models.fit(others, {j}), models.fit(others | {j})

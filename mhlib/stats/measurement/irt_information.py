@@ -54,7 +54,7 @@ def conditional_scores(
 def second_moment(
     piece: Block, left: np.ndarray, right: np.ndarray, weight: np.ndarray, scores: np.ndarray
 ) -> np.ndarray:
-    """sum over people of E(s s' | pattern), from the expected pairs of categories at each point."""
+    """Sum over people of E(s s' | pattern), from the expected pairs of categories at each point."""
     marginal = ((left * weight) @ right.T).ravel()[piece.cell]
     ratio = np.zeros(len(left) * len(right))
     ratio[piece.cell] = piece.counts / marginal

@@ -153,4 +153,3 @@ def merged_row(observed: np.ndarray, expected: np.ndarray, least: float) -> tupl
         e[other] += e[small]
         del o[small], e[small]
     return np.array(o), np.array(e)
-

@@ -183,9 +183,7 @@ def two_loop(gradient: np.ndarray, pairs: list, solve: Callable[[np.ndarray], np
     return direction
 
 
-def search(
-    x: np.ndarray, step: np.ndarray, at: Evaluation, problem: Problem
-) -> tuple[np.ndarray, Evaluation] | None:
+def search(x: np.ndarray, step: np.ndarray, at: Evaluation, problem: Problem) -> tuple[np.ndarray, Evaluation] | None:
     """Halve a step until the log-likelihood rises enough (Armijo); None when it does not."""
     slope = float(at.gradient @ step)
     if not np.isfinite(slope) or slope <= 0:

@@ -82,7 +82,7 @@ def person_fit(
     n_simulated: int = 20_000,
     seed: int = 1,
 ) -> PersonFitResult | Refused:
-    """lz of every person's answers, with a null distribution simulated from the model.
+    """Person fit lz of every person's answers, with a null distribution simulated from the model.
 
     Parameters
     ----------
@@ -155,7 +155,7 @@ def person_fit(
 
 
 def lz_of(model: GradedResponseResult, codes: np.ndarray, judged: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """lz and the posterior mean of each pattern; NaN where not judged."""
+    """Person fit and posterior mean of theta of each pattern; NaN where not judged."""
     value, theta = np.full(len(codes), np.nan), np.full(len(codes), np.nan)
     rows = np.flatnonzero(judged)
     for start in range(0, len(rows), 16_384):
@@ -170,7 +170,7 @@ def lz_of(model: GradedResponseResult, codes: np.ndarray, judged: np.ndarray) ->
 def log_likelihood_parts(
     model: GradedResponseResult, codes: np.ndarray, theta: np.ndarray
 ) -> tuple[np.ndarray, np.ndarray]:
-    """log P(x) - E(log P) and var(log P) of each item (rows) and pattern (columns) at its theta; 0 where missing."""
+    """Each log P(x) - E(log P) and var(log P) of each item (rows) and pattern (columns) at its theta; 0 where missing."""
     layout, seen = model.layout, codes.T >= 0
     log_p = np.log(model.curves_at(theta).probability)
     expected = sum_by_item(np.exp(log_p) * log_p, layout)
@@ -194,9 +194,7 @@ def simulated(model: GradedResponseResult, codes: np.ndarray, counts: np.ndarray
     return patterns_of(answers, np.array([len(values) for values in model.values]))
 
 
-def conditional_p(
-    value: np.ndarray, theta: np.ndarray, null_value: np.ndarray, null_theta: np.ndarray
-) -> np.ndarray:
+def conditional_p(value: np.ndarray, theta: np.ndarray, null_value: np.ndarray, null_theta: np.ndarray) -> np.ndarray:
     """Share of the null at or below each value within its band of theta; NaN stays NaN."""
     edges = np.unique(np.quantile(null_theta, np.linspace(0, 1, BANDS + 1)[1:-1]))
     p, band = np.full(len(value), np.nan), np.searchsorted(edges, theta, side="right")
