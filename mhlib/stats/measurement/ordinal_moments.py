@@ -1,0 +1,92 @@
+"""Thresholds, polychoric correlations and their asymptotic covariance for each group, computed once and reused."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from mhlib.stats.measurement.ordinal_codes import OrdinalCodes
+from mhlib.stats.measurement.polychoric_fit import fit_polychoric
+from mhlib.stats.measurement.polychoric_gamma import gamma_diagonal, gamma_matrix, influence
+from mhlib.stats.measurement.polychoric_tables import ItemTables, item_tables
+
+# lavaan's default: half a person into the empty cell of a 2 x 2 table, nothing into larger tables.
+ZERO_ADD = (0.5, 0.0)
+
+
+@dataclass(frozen=True, slots=True)
+class OrdinalMoments:
+    """Moments of one group.
+
+    Attributes
+    ----------
+    values : numpy.ndarray, shape (q,)
+        Thresholds item by item, then correlations in the order of ``numpy.triu_indices(k, 1)``.
+    weights : numpy.ndarray, shape (q,)
+        Diagonal of N times their asymptotic covariance.
+    gamma : numpy.ndarray, shape (q, q), or None
+        All of it; None when only tables were given.
+    n : int
+    n_categories : numpy.ndarray, shape (k,)
+    tables : ItemTables or None
+        What they come from.
+    at_bound : numpy.ndarray of bool, shape (pairs,), or None
+        Correlations that ran to +-.999.
+    """
+
+    values: np.ndarray
+    weights: np.ndarray
+    gamma: np.ndarray | None
+    n: int
+    n_categories: np.ndarray
+    tables: ItemTables | None = None
+    at_bound: np.ndarray | None = None
+
+    @property
+    def k(self) -> int:
+        """Number of items."""
+        return len(self.n_categories)
+
+    @property
+    def n_thresholds(self) -> int:
+        """Number of thresholds of all items."""
+        return len(self.values) - self.k * (self.k - 1) // 2
+
+    @property
+    def correlation(self) -> np.ndarray:
+        """Polychoric correlations, shape (k, k)."""
+        return symmetric(self.values[self.n_thresholds :], self.k)
+
+
+def symmetric(upper: np.ndarray, k: int) -> np.ndarray:
+    """Matrix with unit diagonal from its upper part, row by row."""
+    matrix = np.eye(k)
+    matrix[np.triu_indices(k, 1)] = upper
+    return np.triu(matrix) + np.triu(matrix, 1).T
+
+
+def moments_from_tables(
+    tables: ItemTables, *, codes: np.ndarray | None = None, zero_add: tuple[float, float] = ZERO_ADD
+) -> OrdinalMoments:
+    """Moments from tables; with the rows' codes also the whole of gamma."""
+    fit = fit_polychoric(tables, zero_add)
+    found = influence(tables, fit)
+    inner = fit.thresholds[:, 1:-1]
+    exists = np.arange(1, tables.counts.shape[1])[None, :] < tables.n_categories[:, None]
+    values = np.concatenate([inner[exists], fit.rho])
+    gamma = None if codes is None else gamma_matrix(codes, found)
+    weights = gamma_diagonal(tables, found) if gamma is None else np.diag(gamma).copy()
+    return OrdinalMoments(values, weights, gamma, tables.n, tables.n_categories, tables, fit.at_bound)
+
+
+def moments_by_group(
+    coded: OrdinalCodes, *, full: bool = True, zero_add: tuple[float, float] = ZERO_ADD
+) -> tuple[OrdinalMoments, ...]:
+    """Moments of every group, in the order of `coded.groups`."""
+    found = []
+    for index in range(len(coded.groups)):
+        codes = coded.of_group(index)
+        tables = item_tables(codes, coded.n_categories)
+        found.append(moments_from_tables(tables, codes=codes if full else None, zero_add=zero_add))
+    return tuple(found)
