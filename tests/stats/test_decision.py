@@ -449,7 +449,8 @@ def test_rows_and_cells_of_groups_give_the_same_digits():
 
 def test_the_area_of_a_group_is_that_of_its_rows():
     rows = ROWS[ROWS["group"] == "b"]
-    for how in ({}, {"cluster": "school"}, {"cluster": "school", "weights": "weight"}):
+    ways = ({}, {"weights": "weight"}, {"cluster": "school"}, {"cluster": "school", "weights": "weight"})
+    for how in ways:
         whole, part = ({name: frame[column] for name, column in how.items()} for frame in (ROWS, rows))
         found = subgroup_accuracy(ROWS["score"], ROWS["case"], ROWS["group"], measures=["auc"], **PLAIN, **whole)
         row = found.to_frame().query("kind == 'level' and group == 'b'").iloc[0]

@@ -139,10 +139,9 @@ def place_of_cut(last: np.ndarray, first: int, end: int) -> int:
 def local_fit(points: Points, at: float, rows: int) -> tuple[float, float]:
     """Value and slope at one point of the quadratic fitted with tricube weights to the window around it."""
     distance = np.abs(points.x - at)
-    order = np.argsort(distance, kind="stable")
-    reach = float(distance[order[np.searchsorted(np.cumsum(points.rows[order]), rows)]])
+    reach = nth_distance(distance, points.rows, rows)
     if reach <= 0:
-        return float(points.mean[order[0]]), 0.0
+        return float(points.mean[np.argmin(distance)]), 0.0
     inside = distance < 0.999 * reach
     scaled = distance[inside] / reach
     kernel = np.sqrt(np.where(scaled < 0.001, 1.0, (1 - scaled**3) ** 3) * points.weight[inside])
@@ -150,3 +149,11 @@ def local_fit(points: Points, at: float, rows: int) -> tuple[float, float]:
     design = np.stack([np.ones(len(away)), away, away**2], axis=1) * kernel[:, None]
     found = np.linalg.lstsq(design, points.mean[inside] * kernel, rcond=None)[0]
     return float(found[0]), float(found[1] / reach)
+
+
+def nth_distance(distance: np.ndarray, rows: np.ndarray, n: int) -> float:
+    """Distance of the n-th nearest row."""
+    if len(rows) == rows.sum():
+        return float(np.partition(distance, n - 1)[n - 1])
+    order = np.argsort(distance, kind="stable")
+    return float(distance[order[np.searchsorted(np.cumsum(rows[order]), n)]])

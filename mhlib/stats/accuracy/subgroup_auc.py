@@ -7,11 +7,10 @@ import math
 import numpy as np
 
 from mhlib.findings import Refused
-from mhlib.stats.accuracy.counts import count_scores, score_levels
-from mhlib.stats.accuracy.placements import Cluster, clustered_covariance, influences, placements
+from mhlib.stats.accuracy.counts import score_levels
+from mhlib.stats.accuracy.placements import Cluster, placements
 from mhlib.stats.accuracy.subgroup_estimates import Shares
 from mhlib.stats.accuracy.subgroup_people import Screened
-from mhlib.stats.clustered import cluster_sums
 
 
 def group_areas(people: Screened, group: Cluster, refused: dict[int, Refused]) -> Shares:
@@ -20,45 +19,50 @@ def group_areas(people: Screened, group: Cluster, refused: dict[int, Refused]) -
     Each group's own variance is that of `roc` on its rows (DeLong; Obuchowski within clusters; weights of verification
     taken as known). Groups that share schools are correlated through the sums of their schools.
     """
-    code, k = group
-    weight, seen = people.standing_for(group), ~np.isnan(people.case)
-    value, covariance = np.full(k, math.nan), np.full((k, k), math.nan)
-    sums = []
-    for j in range(k):
-        rows = seen & (code == j)
-        if j in refused:
-            sums.append(None)
-            continue
-        values, level = score_levels(people.score[rows])
-        case, mass = people.case[rows], weight[rows]
-        placed = placements(*count_scores(level, len(values), case, mass))
-        ill, well = influences(level, case, placed, mass)
-        own = None if people.cluster is None else recoded(people.cluster[0][rows])
+    seen = ~np.isnan(people.case)
+    k, code, case = group[1], group[0][seen], people.case[seen].astype(np.intp)
+    mass = people.standing_for(group)[seen]
+    values, level = score_levels(people.score[seen])
+    size = len(values)
+    counts = np.bincount((2 * code + case) * size + level, weights=mass, minlength=2 * k * size).reshape(k, 2, size)
+    value, place = np.full(k, math.nan), np.zeros((k, 2, size))
+    for j in set(range(k)) - set(refused):
+        placed = placements(counts[j, 1], counts[j, 0])
         value[j] = placed.auc
-        covariance[j, j] = clustered_covariance(ill[None], well[None], case, own)[0, 0]
-        sums.append(
-            None if people.cluster is None else cluster_sums(ill + well, (people.cluster[0][rows], people.cluster[1]))
+        place[j] = (
+            (placed.of_noncase - placed.auc) / counts[j, 0].sum(),
+            (placed.of_case - placed.auc) / counts[j, 1].sum(),
         )
-    return joined(value, covariance, sums, people, code, seen)
+    influence = mass * place[code, case, level]
+    cluster = None if people.cluster is None else (people.cluster[0][seen], people.cluster[1])
+    number = np.bincount(2 * code + case, minlength=2 * k).reshape(k, 2)
+    if cluster is None:
+        covariance = independent(influence, 2 * code + case, number)
+    else:
+        covariance = within_schools(influence, code, case, k, cluster)
+    df = math.inf if cluster is None else cluster[1] - 1
+    return Shares(value, covariance, number[:, 1].astype(float), number.sum(axis=1).astype(float), df, False)
 
 
-def recoded(code: np.ndarray) -> Cluster:
-    """Codes of the clusters that the group has members in."""
-    present, own = np.unique(code, return_inverse=True)
-    return own, len(present)
+def independent(influence: np.ndarray, kind: np.ndarray, number: np.ndarray) -> np.ndarray:
+    """Variances of independent people: DeLong's, with n/(n - 1) for each kind."""
+    squares = np.bincount(kind, weights=influence**2, minlength=number.size).reshape(number.shape)
+    with np.errstate(invalid="ignore", divide="ignore"):
+        return np.diag((squares * number / (number - 1)).sum(axis=1))
 
 
-def joined(
-    value: np.ndarray, covariance: np.ndarray, sums: list, people: Screened, code: np.ndarray, seen: np.ndarray
-) -> Shares:
-    """Covariances between groups, and the people behind each area."""
-    k, g = len(value), None if people.cluster is None else people.cluster[1]
-    for i in range(k):
-        for j in range(k):
-            if i == j or sums[i] is None or sums[j] is None:
-                covariance[i, j] = covariance[i, j] if i == j else 0.0
-            else:
-                covariance[i, j] = g / (g - 1) * float((sums[i] - sums[i].mean()) @ (sums[j] - sums[j].mean()))
-    cases = np.bincount(code, weights=seen & (people.case == 1), minlength=k)
-    verified = np.bincount(code, weights=seen, minlength=k)
-    return Shares(value, covariance, cases, verified, math.inf if g is None else g - 1, False)
+def within_schools(influence: np.ndarray, code: np.ndarray, case: np.ndarray, k: int, cluster: Cluster) -> np.ndarray:
+    """Covariance of k areas: Obuchowski's on the diagonal, linearised sums of schools beside it."""
+    member, g = cluster
+    place = (member * k + code) * 2 + case
+    sums = np.bincount(place, weights=influence, minlength=2 * g * k).reshape(g, k, 2)
+    present = np.bincount(place, minlength=2 * g * k).reshape(g, k, 2) > 0
+    whole = sums.sum(axis=2)
+    centred = whole - whole.mean(axis=0)
+    covariance = centred.T @ centred * g / (g - 1)
+    schools, any_kind = present.sum(axis=0), present.any(axis=2).sum(axis=0)
+    with np.errstate(invalid="ignore", divide="ignore"):
+        own = (schools / (schools - 1) * (sums**2).sum(axis=0)).sum(axis=1)
+        crossed = 2 * any_kind / (any_kind - 1) * sums.prod(axis=2).sum(axis=0)
+    np.fill_diagonal(covariance, own + crossed)
+    return covariance

@@ -6,13 +6,13 @@ from dataclasses import dataclass, field
 
 import numpy as np
 import pandas as pd
-from scipy.stats import norm
 
 from mhlib.errors import ParamsError
 from mhlib.findings import Refused
 from mhlib.stats import inputs
 from mhlib.stats.accuracy.counts import demand_both, demand_direction, score_levels
 from mhlib.stats.accuracy.roc_curve import UNVERIFIED
+from mhlib.stats.accuracy.subgroup_estimates import wilson
 from mhlib.stats.accuracy.subgroup_people import grouping_codes
 from mhlib.stats.accuracy.subgroup_refusals import FEWEST_CASES, FEWEST_VERIFIED, small_group
 from mhlib.stats.terms import term_frame
@@ -177,14 +177,6 @@ def accuracy_at(counts: np.ndarray) -> dict[str, np.ndarray]:
 def at_cut(values: np.ndarray, place: int, beyond: float = 1.0) -> np.ndarray:
     """Values at one level; `beyond` (specificity 1) where the cut-off lies above every score."""
     return values[:, place] if place < values.shape[1] else np.full(len(values), beyond)
-
-
-def wilson(x: np.ndarray, n: np.ndarray, conf_level: float) -> tuple[np.ndarray, np.ndarray]:
-    """Wilson's interval of many shares at once."""
-    z = norm.ppf((1 + conf_level) / 2)
-    with np.errstate(invalid="ignore", divide="ignore"):
-        centre, half = (x + z**2 / 2) / (n + z**2), z / (n + z**2) * np.sqrt(x * (n - x) / n + z**2 / 4)
-    return np.maximum(centre - half, 0), np.minimum(centre + half, 1)
 
 
 def grid_frame(

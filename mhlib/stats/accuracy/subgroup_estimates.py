@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 from scipy import stats
 
-from mhlib.stats.intervals import binomial, on_logit, wald
+from mhlib.stats.intervals import critical, on_logit, wald
 
 Cluster = tuple[np.ndarray, int]
 MEASURES = ("sensitivity", "specificity", "ppv", "npv", "fnr", "referral_rate")
@@ -52,63 +52,85 @@ def from_cells(cells: np.ndarray) -> dict[str, Shares]:
     return found
 
 
+# What each measure sums over people, by test result (negative, positive): coefficients of a person's contribution to cases,
+# to people with a known or predicted reference, and to everyone tested.
+CASES, OTHERS, PEOPLE, TESTED = (1, 0, 0), (-1, 1, 0), (0, 1, 0), (0, 0, 1)
+NOBODY = (0, 0, 0)
+FORMS = {
+    "sensitivity": ((NOBODY, CASES), (CASES, CASES)),
+    "specificity": ((OTHERS, NOBODY), (OTHERS, OTHERS)),
+    "ppv": ((NOBODY, CASES), (NOBODY, PEOPLE)),
+    "npv": ((OTHERS, NOBODY), (PEOPLE, NOBODY)),
+    "fnr": ((CASES, NOBODY), (CASES, CASES)),
+    "referral_rate": ((NOBODY, TESTED), (TESTED, TESTED)),
+}
+
+
 def from_rows(
     test: np.ndarray,
-    expected: np.ndarray,
-    known: np.ndarray,
-    mass: np.ndarray,
-    case: np.ndarray,
+    contributions: tuple[np.ndarray, np.ndarray, np.ndarray],
+    cells: np.ndarray,
     group: tuple[np.ndarray, int],
     cluster: Cluster | None,
 ) -> dict[str, Shares]:
-    """Every measure from each person's contribution to cases (`expected`) and to people (`known`), linearised.
+    """Every measure, linearised, from each person's contributions to cases, to people known, and to everyone tested.
 
-    `mass` counts everyone tested (the referral rate needs no reference); `case` is NaN where not verified.
+    `cells` counts the verified tp, fp, fn, tn of each group, shape (k, 4). Sums by group, school and test result carry
+    everything, so rows are passed over a few times whatever the number of measures.
     """
-    well, seen = known - expected, ~np.isnan(case)
-    ill = np.where(seen, case, 0.0)
-    parts = {
-        "sensitivity": (test * expected, expected, seen * test * ill, seen * ill),
-        "specificity": ((1 - test) * well, well, seen * (1 - test) * (1 - ill), seen * (1 - ill)),
-        "ppv": (test * expected, test * known, seen * test * ill, seen * test),
-        "npv": ((1 - test) * well, (1 - test) * known, seen * (1 - test) * (1 - ill), seen * (1 - test)),
-        "fnr": ((1 - test) * expected, expected, seen * (1 - test) * ill, seen * ill),
-        "referral_rate": (mass * test, mass, test, np.ones(len(test))),
-    }
     code, k = group
+    place, size = (2 * code + test).astype(np.intp), 2 * k
+    sums = np.stack([np.bincount(place, weights=part, minlength=size) for part in contributions], axis=-1)
+    if cluster is None:
+        pairs = [[np.bincount(place, weights=a * b, minlength=size) for b in contributions] for a in contributions]
+        spread = np.moveaxis(np.array(pairs), -1, 0).reshape(k, 2, 3, 3) * len(test) / (len(test) - 1)
+    else:
+        member = cluster[0] * size + place
+        parts = [np.bincount(member, weights=part, minlength=cluster[1] * size) for part in contributions]
+        spread = np.stack(parts, axis=-1).reshape(cluster[1], k, 2, 3)
+    people = from_cells(cells)
     found = {}
-    for name, (top, bottom, top_people, bottom_people) in parts.items():
-        total = np.bincount(code, weights=bottom, minlength=k)
+    for name, (top, bottom) in FORMS.items():
+        above, below = (
+            np.einsum("ktc,tc->k", sums.reshape(k, 2, 3), np.array(form, dtype=float)) for form in (top, bottom)
+        )
         with np.errstate(invalid="ignore", divide="ignore"):
-            value = np.bincount(code, weights=top, minlength=k) / total
-            influence = (top - value[code] * bottom) / total[code]
-        covariance, df = influence_covariance(np.where(np.isfinite(influence), influence, 0.0), group, cluster)
-        people = [np.bincount(code, weights=part, minlength=k) for part in (top_people, bottom_people)]
-        found[name] = Shares(value, covariance, *people, df, False)
+            value = above / below
+            slope = (np.array(top) - value[:, None, None] * np.array(bottom)) / below[:, None, None]
+        covariance = share_covariance(np.where(np.isfinite(slope), slope, 0.0), spread, clustered=cluster is not None)
+        df = np.inf if cluster is None else cluster[1] - 1
+        found[name] = Shares(value, covariance, people[name].top, people[name].bottom, df, False)
     return found
 
 
-def influence_covariance(
-    influence: np.ndarray, group: tuple[np.ndarray, int], cluster: Cluster | None
-) -> tuple[np.ndarray, float]:
-    """Covariance of the values of k groups; groups that share schools are correlated."""
-    code, k = group
-    if cluster is None:
-        n = len(influence)
-        return np.diag(np.bincount(code, weights=influence**2, minlength=k)) * n / (n - 1), math.inf
-    member, g = cluster
-    sums = np.bincount(member * k + code, weights=influence, minlength=g * k).reshape(g, k)
+def share_covariance(slope: np.ndarray, spread: np.ndarray, *, clustered: bool) -> np.ndarray:
+    """Covariance of the values of k groups from slopes of shape (k, 2, 3).
+
+    `spread` holds second moments of independent people, shape (k, 2, 3, 3), or sums within schools, shape (schools, k,
+    2, 3); groups that share schools are correlated.
+    """
+    if not clustered:
+        return np.diag(np.einsum("kta,ktab,ktb->k", slope, spread, slope))
+    sums = np.einsum("gktc,ktc->gk", spread, slope)
     centred = sums - sums.mean(axis=0)
-    return centred.T @ centred * g / (g - 1), g - 1
+    return centred.T @ centred * len(sums) / (len(sums) - 1)
+
+
+def wilson(x: np.ndarray, n: np.ndarray, conf_level: float) -> tuple[np.ndarray, np.ndarray]:
+    """Wilson's interval of many shares at once."""
+    z = critical(conf_level)
+    with np.errstate(invalid="ignore", divide="ignore"):
+        centre, half = (x + z**2 / 2) / (n + z**2), z / (n + z**2) * np.sqrt(x * (n - x) / n + z**2 / 4)
+    return np.maximum(centre - half, 0), np.minimum(centre + half, 1)
 
 
 def level_rows(name: str, found: Shares, conf_level: float) -> list[dict[str, object]]:
     """Value of each group with its interval: Wilson, or on the logit."""
-    rows = []
+    rows, bounds = [], wilson(found.top, found.bottom, conf_level)
     for j, value in enumerate(found.value):
         error = math.sqrt(found.covariance[j, j]) if np.isfinite(found.covariance[j, j]) else math.nan
         if found.plain:
-            low, high = binomial(int(found.top[j]), int(found.bottom[j]), ci="wilson", conf_level=conf_level)
+            low, high = (float(bound[j]) for bound in bounds)
         elif name == "auc":
             low, high = wald(float(value), error, conf_level, found.df)
             low, high = float(np.maximum(low, 0)), float(np.minimum(high, 1))
@@ -145,8 +167,8 @@ def difference(found: Shares, j: int, base: int, conf_level: float) -> dict[str,
 
 def newcombe(found: Shares, j: int, base: int, conf_level: float) -> tuple[float, float]:
     """Newcombe's (1998, Stat Med 17:873, method 10) interval of a difference of two independent shares."""
-    bounds = [binomial(int(found.top[i]), int(found.bottom[i]), ci="wilson", conf_level=conf_level) for i in (j, base)]
-    (low_j, high_j), (low_b, high_b) = bounds
+    at = [j, base]
+    (low_j, low_b), (high_j, high_b) = wilson(found.top[at], found.bottom[at], conf_level)
     a, b = found.value[j], found.value[base]
     return float(a - b - math.hypot(a - low_j, high_b - b)), float(a - b + math.hypot(high_j - a, b - low_b))
 

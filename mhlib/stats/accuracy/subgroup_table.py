@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 import pandas as pd
@@ -250,11 +250,15 @@ def measured(
     measures: Sequence[str],
 ) -> dict[str, Shares]:
     """The measures asked for, of every group; refused groups are NaN but for their referral rate."""
+    cells = table[["tp", "fp", "fn", "tn"]].to_numpy()
     if people.plain:
-        every = from_cells(table[["tp", "fp", "fn", "tn"]].to_numpy())
+        every = from_cells(cells)
     else:
-        expected, known = people.contributions(group, refused)
-        every = from_rows(people.test, expected, known, people.mass, people.case, group, people.cluster)
+        parts = (*people.contributions(group, refused), people.mass)
+        every = from_rows(people.test, parts, cells, group, people.cluster)
+        # Everyone was tested, verified or not.
+        referred = table[["tp", "fp", "positive_unverified"]].sum(axis=1).to_numpy(dtype=float)
+        every["referral_rate"] = replace(every["referral_rate"], top=referred, bottom=table["n"].to_numpy(dtype=float))
     found = {name: every[name] for name in measures if name != "auc"}
     if "auc" in measures and len(np.unique(people.score)) > 2:
         found["auc"] = group_areas(people, group, refused)
@@ -308,24 +312,32 @@ def subgroup_record(
     """Terms with adjusted p-values, as a record."""
     columns = ("kind", "grouping", "group", "versus", "numerator", "denominator", "statistic", "df", "test", "refused")
     blank = dict.fromkeys(columns, np.nan) | {"versus": "", "test": ""}
-    terms = term_frame([{**blank, **row} for row in rows]).assign(p_holm=np.nan, p_bh=np.nan)
-    twin = (terms["term"] == "fnr") & terms["term"].eq("sensitivity").any()
-    n_hypotheses = 0
-    for kind in ("difference", "global"):
-        at = (terms["kind"] == kind) & ~twin
-        p_values = terms.loc[at, "p_value"].to_numpy(dtype=float)
-        terms.loc[at, "p_holm"], terms.loc[at, "p_bh"] = holm(p_values), benjamini_hochberg(p_values)
-        if kind == "difference":
-            n_hypotheses = int((~np.isnan(p_values)).sum())
-        if twin.any():
-            source = terms["term"].eq("sensitivity") & (terms["kind"] == kind)
-            adjusted = ["p_holm", "p_bh"]
-            terms.loc[twin & (terms["kind"] == kind), adjusted] = terms.loc[source, adjusted].to_numpy()
+    adjusted = [{**blank, **row, **extra} for row, extra in zip(rows, adjustments(rows), strict=True)]
+    tested = [row for row in adjusted if row["kind"] == "difference" and not np.isnan(row["p_holm"])]
+    every = {row["term"] for row in rows}
+    n_hypotheses = sum(row["term"] != "fnr" or "sensitivity" not in every for row in tested)
     return SubgroupAccuracy(
-        terms=terms,
+        terms=term_frame(adjusted),
         groups=pd.concat(tables, ignore_index=True),
         refusals=tuple(refusals),
         n_hypotheses=n_hypotheses,
         n_excluded=0,
         **rest,
     )
+
+
+def adjustments(rows: list[dict[str, object]]) -> list[dict[str, float]]:
+    """Adjusted p-values of every row: differences are one family, global tests another.
+
+    A missed case is a case not found: `fnr` shares the hypothesis, and the adjusted p-values, of `sensitivity`.
+    """
+    terms, kinds = (np.array([row[name] for row in rows]) for name in ("term", "kind"))
+    p_values = np.array([row.get("p_value", np.nan) for row in rows], dtype=float)
+    twin = (terms == "fnr") & (terms == "sensitivity").any()
+    found = np.full((2, len(rows)), np.nan)
+    for kind in ("difference", "global"):
+        at = (kinds == kind) & ~twin
+        found[:, at] = holm(p_values[at]), benjamini_hochberg(p_values[at])
+        # Within each grouping the rows of both measures stand in the same order.
+        found[:, twin & (kinds == kind)] = found[:, (terms == "sensitivity") & (kinds == kind) & twin.any()]
+    return [{"p_holm": float(one), "p_bh": float(other)} for one, other in found.T]
