@@ -222,3 +222,14 @@ def test_faults_of_missing_answers_are_told(items, error):
 def test_little_needs_items_answered_together():
     with pytest.raises(DesignError, match="never answered together"):
         missing_answers([[1, np.nan], [2, np.nan], [np.nan, 1], [np.nan, 2]], little=True)
+
+
+def test_patterns_of_very_many_items_are_told_apart(rng):
+    table = rng.random((500, 150)) < 0.02
+    table[250:] = table[:250]
+    values = np.where(table, np.nan, 1.0)
+    found = missing_answers(values, most_patterns=1000)
+    wanted = pd.DataFrame(table).value_counts()
+    assert found.n_patterns == len(wanted) and found.patterns["n"].tolist() == wanted.tolist()
+    mixed = missing_answers(values[rng.permutation(500)], most_patterns=1000)
+    pd.testing.assert_frame_equal(found.patterns, mixed.patterns)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import numpy as np
+import pandas as pd
 from scipy import stats
 
 from mhlib.errors import DesignError
@@ -79,12 +80,10 @@ def patterns_of(values: np.ndarray) -> list[Pattern]:
             "little_test(items)", "an item without answers or variation, or two items never answered together",
             remedy="leave these items out",
         )  # fmt: skip
-    packed = np.ascontiguousarray(np.packbits(seen, axis=1))
-    keys = packed.view(np.dtype((np.void, packed.shape[1]))).ravel()
-    _, code = np.unique(keys, return_inverse=True)
-    order = np.argsort(code.ravel(), kind="stable")
+    _, code = distinct_patterns(seen)
+    order = np.argsort(code, kind="stable")
     found = []
-    for rows in np.split(order, np.flatnonzero(np.diff(code.ravel()[order])) + 1):
+    for rows in np.split(order, np.flatnonzero(np.diff(code[order])) + 1):
         where = np.flatnonzero(seen[rows[0]])
         if len(where) == 0:
             continue
@@ -92,6 +91,21 @@ def patterns_of(values: np.ndarray) -> list[Pattern]:
         mean = block.mean(axis=0)
         found.append(Pattern(where, len(rows), mean, (block - mean).T @ (block - mean)))
     return found
+
+
+def distinct_patterns(table: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Distinct rows of a truth table, in an order that does not hang on that of the rows, and the one of each row."""
+    packed = np.packbits(table, axis=1)
+    words = np.zeros((len(table), -(-packed.shape[1] // 8) * 8), dtype=np.uint8)
+    words[:, : packed.shape[1]] = packed
+    code = np.zeros(len(table), dtype=np.int64)
+    for word in words.view(np.uint64).T:
+        # Hashing beats sorting whole rows; more than 64 items are folded in word by word.
+        fresh, values = pd.factorize(np.ascontiguousarray(word), sort=True)
+        code, _ = pd.factorize(code * len(values) + fresh, sort=True)
+    first = np.zeros(int(code.max()) + 1, dtype=np.int64)
+    first[code[::-1]] = np.arange(len(code))[::-1]
+    return table[first], code
 
 
 def moments(patterns: list[Pattern], k: int) -> tuple[np.ndarray, np.ndarray]:

@@ -12,7 +12,7 @@ from scipy import stats
 from mhlib.errors import DataError, DesignError
 from mhlib.stats import inputs
 from mhlib.stats.measurement.dif_classes import holm
-from mhlib.stats.measurement.response_little import LittleTest, little_test
+from mhlib.stats.measurement.response_little import LittleTest, distinct_patterns, little_test
 from mhlib.stats.monitoring.proportions import proportion
 from mhlib.stats.terms import term_frame
 
@@ -155,17 +155,10 @@ def item_row(name: str, missing: np.ndarray, cluster: object, conf_level: float)
     }  # fmt: skip
 
 
-def distinct_patterns(missing: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """Distinct rows of a truth table, the row of each person, and how many people share each."""
-    packed = np.ascontiguousarray(np.packbits(missing, axis=1))
-    keys = packed.view(np.dtype((np.void, packed.shape[1]))).ravel()
-    _, first, inverse, n = np.unique(keys, return_index=True, return_inverse=True, return_counts=True)
-    return missing[first], inverse.ravel(), n
-
-
 def pattern_table(missing: np.ndarray, names: tuple[str, ...], most: int) -> tuple[pd.DataFrame, int, int]:
     """The commonest patterns, how many there are, and how many people have another one."""
-    patterns, _, n = distinct_patterns(missing)
+    patterns, code = distinct_patterns(missing)
+    n = np.bincount(code)
     order = np.lexsort((patterns.sum(axis=1), -n))[:most]
     rows = [
         {

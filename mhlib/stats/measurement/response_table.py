@@ -13,7 +13,7 @@ from mhlib.errors import DataError
 from mhlib.findings import Message, message
 from mhlib.stats import inputs
 from mhlib.stats.intervals import critical
-from mhlib.stats.measurement.item_matrix import ItemMatrix, covariance, item_matrix
+from mhlib.stats.measurement.item_matrix import ItemMatrix, item_matrix
 from mhlib.stats.measurement.reliability import alpha_from_covariance
 from mhlib.stats.measurement.response_flags import FlagRules, Index, checked_bounds, response_flags
 from mhlib.stats.monitoring.proportions import proportion
@@ -243,28 +243,36 @@ def with_without(
     indices: Mapping[str, Index], answers: np.ndarray, score: np.ndarray, positive: np.ndarray | None
 ) -> pd.DataFrame:
     """Alpha, mean score and share positive of everybody and of those left when an index's flags are set aside."""
-    whole, rows = statistics(answers, score, positive, np.ones(len(score), dtype=bool)), []
+    columns = [score] if positive is None else [score, positive]
+    base = np.round(answers.mean(axis=0))
+    everyone, rows = sums(answers - base, columns), []
+    whole = statistics(everyone)
     for name, index in indices.items():
-        left = ~index.flagged
-        part = whole if left.all() else statistics(answers, score, positive, left)
+        # What is left is everyone less the few flagged: whole-number sums lose nothing by it.
+        aside = sums(answers[index.flagged] - base, [column[index.flagged] for column in columns])
+        part = statistics([one - other for one, other in zip(everyone, aside, strict=True)])
         for statistic, everybody in whole.items():
             rows.append(
                 {
-                    "without": name, "n_without": int((~left).sum()), "statistic": statistic, "everybody": everybody,
-                    "remaining": part[statistic], "difference": part[statistic] - everybody,
+                    "without": name, "n_without": int(index.flagged.sum()), "statistic": statistic,
+                    "everybody": everybody, "remaining": part[statistic], "difference": part[statistic] - everybody,
                 }
             )  # fmt: skip
     return pd.DataFrame(rows)
 
 
-def statistics(
-    answers: np.ndarray, score: np.ndarray, positive: np.ndarray | None, who: np.ndarray
-) -> dict[str, float]:
-    """Alpha, mean score and share positive of some people; alpha is NaN when their items do not vary."""
-    some = answers if who.all() else answers[who]
-    varies = len(some) > 2 and (np.ptp(some, axis=0) > 0).all()
-    found = {
-        "alpha": alpha_from_covariance(covariance(some), len(some)).alpha if varies else math.nan,
-        "mean_score": mean_of(score[who]),
-    }
-    return found if positive is None else {**found, "share_positive": mean_of(positive[who])}
+def sums(centred: np.ndarray, columns: Sequence[np.ndarray]) -> list[np.ndarray]:
+    """People, sums and cross-products of the items, and sums of further columns."""
+    totals = np.array([column.sum() for column in columns], dtype=float)
+    return [np.array(float(len(centred))), centred.sum(axis=0), centred.T @ centred, totals]
+
+
+def statistics(found: Sequence[np.ndarray]) -> dict[str, float]:
+    """Alpha, mean score and share positive from sums; alpha is NaN when an item does not vary."""
+    n, total, cross, columns = found
+    if n < 1:
+        return dict.fromkeys(("alpha", "mean_score", "share_positive")[: 1 + len(columns)], math.nan)
+    scatter = cross - np.outer(total, total) / n
+    varies = n > 2 and (np.diag(scatter) > 1e-9 * np.diag(cross)).all()
+    alpha = alpha_from_covariance(scatter / (n - 1), int(n)).alpha if varies else math.nan
+    return dict(zip(("alpha", "mean_score", "share_positive"), (alpha, *map(float, columns / n)), strict=False))
