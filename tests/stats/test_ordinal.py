@@ -354,6 +354,35 @@ def test_a_model_that_cannot_be_told_apart_is_refused(read):
         fit_wlsmv(rows, "f =~ x1 + x2 + x99")
 
 
+def test_a_handful_of_people_is_refused_and_degenerate_answers_too(read):
+    rows = read("ordinal_hs_rows")
+    few = fit_wlsmv(rows.iloc[:9], HS3)
+    assert isinstance(few, Refused)
+    assert few.code == "cfa_too_few_people"
+    answers = pd.DataFrame({"a": [0, 1, 2, 0] * 5, "b": [0, 1, 1, 1] * 5, "c": [0, 1, 0, 1, 1] * 4})
+    tied = fit_wlsmv(answers, "f =~ a + b + c")
+    assert tied.code == "cfa_degenerate_correlation"
+    assert tied.why.values["pairs"] == "a, b"
+    table = polychoric(answers).to_frame().set_index("term")
+    assert np.isnan(table.at["a~~b", "std_error"])
+    assert table.at["a~~c", "std_error"] > 0
+    assert isinstance(categorical_omega(answers), Refused)
+    apart = pd.DataFrame({"a": [1, 2, 1, None, None, None], "b": [None, None, None, 1, 2, 2], "c": [1, 2, 1, 2, 1, 2]})
+    with pytest.raises(DesignError, match="too few people answered both a and b to correlate them"):
+        polychoric(apart, missing="pairwise")
+
+
+def test_no_omega_is_given_of_an_impossible_model():
+    rng = np.random.default_rng(0)
+    found = next(
+        one
+        for one in (categorical_omega(pd.DataFrame(rng.integers(0, 3, (15, 4)))) for _ in range(50))
+        if not isinstance(one, Refused) and (one.loadings.abs() >= 1).any()
+    )
+    assert found.improper
+    assert found.values.isna().all(axis=None)
+
+
 def test_impossible_estimates_are_named(read):
     found = fit_wlsmv(read("ordinal_hs_rows"), HS3)
     assert found.improper == ()
@@ -366,6 +395,14 @@ def test_impossible_estimates_are_named(read):
     heywood = fit_wlsmv_from_polychoric(polychoric_from_tables(tables), "f =~ a + b + c")
     assert heywood.improper == ("a",)
     assert heywood.checks[0].passed is False
+
+
+def test_cfa_comes_here_for_ordered_items(read):
+    from mhlib.stats.measurement import cfa
+
+    rows = read("ordinal_hs_rows")
+    found = cfa(rows, HS3, estimator="wlsmv", std_lv=True)
+    assert np.array_equal(found.fit, fit_wlsmv(rows, HS3, std_lv=True).fit)
 
 
 # ---- real data with published values

@@ -8,9 +8,9 @@ import numpy as np
 import pandas as pd
 
 from mhlib.errors import DataError, ParamsError
-from mhlib.findings import Refused
+from mhlib.findings import Refused, message
 from mhlib.stats import inputs
-from mhlib.stats.measurement.cfa_matrices import structure
+from mhlib.stats.measurement.cfa_matrices import MATRICES, Structure, structure
 from mhlib.stats.measurement.cfa_table import ParameterTable, parameter_table
 from mhlib.stats.measurement.model_syntax import parse_model
 from mhlib.stats.measurement.ordinal_codes import OrdinalCodes, ordinal_codes
@@ -65,7 +65,7 @@ def fit_wlsmv(
     Returns
     -------
     CfaOrdinalResult or Refused
-        Codes `cfa_not_identified`, `cfa_not_converged`.
+        Codes `cfa_not_identified`, `cfa_not_converged`, `cfa_too_few_people`, `cfa_degenerate_correlation`.
 
     Raises
     ------
@@ -214,7 +214,7 @@ def prepare(
         groups = data[groups]
     coded = ordinal_codes(data[list(names)], where=where, missing=missing, groups=groups, least_count=least_count)
     order = group_order(coded, reference, where=where)
-    moments = moments_by_group(coded)
+    moments = moments_by_group(coded, where=where)
     moments = tuple(moments[index] for index in order)
     labels = tuple(str(coded.groups[index]) for index in order)
     return Prepared(names, labels, moments, weighted(moments), coded.merged, coded.n_excluded, coded.levels)
@@ -261,6 +261,9 @@ def fit_table(
     inputs.one_of(scaling, tuple(SCALINGS), where=where, name="scaling")
     inputs.open_unit(conf_level, where=where, name="conf_level")
     built = structure(table)
+    refused = refusal_before(prepared, built)
+    if refused is not None:
+        return refused
     theta_form = parameterization == "theta"
     if start is None:
         start = start_values(table, prepared.moments, built.thresholds, theta_form)
@@ -268,3 +271,33 @@ def fit_table(
     if isinstance(solution, Refused):
         return solution
     return as_result(prepared, table, solution, parameterization, scaling, conf_level)
+
+
+def refusal_before(prepared: Prepared, built: Structure) -> Refused | None:
+    """Why no search is begun: fewer people than parameters, or items that determine one another."""
+    own = [built.slots[name].index for name in MATRICES if name != "threshold"]
+    needed = [len(np.unique(np.concatenate([index[g] for index in own]))) for g in range(len(prepared.groups))]
+    least = [max(count, len(prepared.names) + 1) for count in needed]
+    few = [name for name, one, count in zip(prepared.groups, prepared.moments, least, strict=True) if one.n < count]
+    if few:
+        return Refused(
+            "cfa_too_few_people",
+            message(
+                "Fewer people with complete answers than free parameters (at least {needed} are needed): {groups}.",
+                needed=max(least),
+                groups=", ".join(few),
+            ),
+            message("Collect more answers, merge groups, or fit a smaller model."),
+        )
+    first, second = np.triu_indices(len(prepared.names), 1)
+    unsure = np.any([~np.isfinite(one.weights[one.n_thresholds :]) for one in prepared.moments], axis=0)
+    if not unsure.any():
+        return None
+    pairs = [f"{prepared.names[first[p]]}, {prepared.names[second[p]]}" for p in np.flatnonzero(unsure)]
+    return Refused(
+        "cfa_degenerate_correlation",
+        message(
+            "Answers to two items determine one another, so no error can be given: {pairs}.", pairs="; ".join(pairs)
+        ),
+        message("Leave one of the items out, merge rare categories, or collect more answers."),
+    )

@@ -81,7 +81,7 @@ def ordinal_alpha(items: object, *, missing: str = "listwise", conf_level: float
     where = "ordinal_alpha"
     inputs.open_unit(conf_level, where=where, name="conf_level")
     coded = ordinal_codes(items, where=where, missing=missing)
-    (moments,) = moments_by_group(coded)
+    (moments,) = moments_by_group(coded, where=where)
     k, total = moments.k, float(moments.correlation.sum())
     alpha = k / (k - 1) * (1 - k / total) if total > 0 else math.nan
     slope = 2 * k * k / (k - 1) / total**2
@@ -106,4 +106,7 @@ def on_log_rest(value: float, error: float, conf_level: float) -> tuple[float, f
     if not value < 1 or not math.isfinite(error):
         return math.nan, math.nan
     half = critical(conf_level) * error / (1 - value)
+    # A handful of people can give a half-width that no number holds: then there is no interval.
+    if half > 100:
+        return math.nan, math.nan
     return 1 - (1 - value) * math.exp(half), 1 - (1 - value) * math.exp(-half)

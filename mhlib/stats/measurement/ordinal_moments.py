@@ -6,6 +6,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from mhlib.errors import DesignError
 from mhlib.stats.measurement.ordinal_codes import OrdinalCodes
 from mhlib.stats.measurement.polychoric_fit import fit_polychoric
 from mhlib.stats.measurement.polychoric_gamma import gamma_diagonal, gamma_matrix, influence
@@ -81,12 +82,31 @@ def moments_from_tables(
 
 
 def moments_by_group(
-    coded: OrdinalCodes, *, full: bool = True, zero_add: tuple[float, float] = ZERO_ADD
+    coded: OrdinalCodes, *, full: bool = True, zero_add: tuple[float, float] = ZERO_ADD, where: str
 ) -> tuple[OrdinalMoments, ...]:
-    """Moments of every group, in the order of `coded.groups`."""
+    """Moments of every group, in the order of `coded.groups`.
+
+    Raises
+    ------
+    DesignError
+        Two items that nobody answered both.
+    """
     found = []
     for index in range(len(coded.groups)):
         codes = coded.of_group(index)
         tables = item_tables(codes, coded.n_categories)
+        demand_common_answers(tables, coded.names, where=where)
         found.append(moments_from_tables(tables, codes=codes if full else None, zero_add=zero_add))
     return tuple(found)
+
+
+def demand_common_answers(tables: ItemTables, names: tuple[str, ...], *, where: str) -> None:
+    """Stop at two items that nobody answered both (pairwise) or of which one is flat there."""
+    first, second = tables.pairs
+    rows, columns = (tables.tables.sum(axis=axis) > 0 for axis in (2, 1))
+    empty = np.flatnonzero((rows.sum(axis=1) < 2) | (columns.sum(axis=1) < 2))
+    if len(empty):
+        pair = f"{names[first[empty[0]]]} and {names[second[empty[0]]]}"
+        raise DesignError(
+            where, f"too few people answered both {pair} to correlate them", remedy="leave one of the items out"
+        )

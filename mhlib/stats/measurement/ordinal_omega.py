@@ -39,7 +39,7 @@ class OrdinalOmegaResult:
     model : CfaOrdinalResult
         The one-factor model they rest on; judge its scaled fit first. Its items are named i0, i1, ….
     improper : bool
-        A loading beyond 1, or an omega beyond 1: the model is no possible one for these answers.
+        A loading or an omega beyond 1: the model is no possible one for these answers, and no omega is given.
     """
 
     values: pd.DataFrame = field(repr=False)
@@ -127,7 +127,7 @@ def categorical_omega(
     coded = ordinal_codes(items, where=where, missing=missing, least_count=least_count)
     if len(coded.names) < 3:
         raise DesignError(where, "fewer than three items", allowed="k >= 3", remedy="use ordinal_alpha for two items")
-    moments = moments_by_group(coded)
+    moments = moments_by_group(coded, where=where)
     plain = tuple(f"i{j}" for j in range(len(coded.names)))
     fitted = fit_prepared(moments, plain, coded, "f =~ " + " + ".join(plain), conf_level=conf_level, where=where)
     if isinstance(fitted, Refused):
@@ -162,14 +162,15 @@ def resampled(
 
 
 def ratios(coded: OrdinalCodes, moments: OrdinalMoments, solution: DwlsFit) -> dict[str, Ratio | None]:
-    """Each omega with its slopes; None where a loading beyond 1 allows no score in points."""
+    """Each omega with its slopes; None where a loading is beyond 1."""
     cut = moments.n_thresholds
     loading, steps = solution.found.at.loading[0, :, 0], moments.values[:cut]
     gaps = np.concatenate([np.diff(level) for level in coded.levels])
     possible, found = bool((np.abs(loading) < 1).all()), {}
     for kind, total in (("", moments.values[cut:]), ("_implied", solution.found.moments[0, cut:])):
         points = of_points(loading, steps, solution.model.item, gaps, total) if possible else None
-        found |= {f"omega_categorical{kind}": points, f"omega_ordinal{kind}": of_answers(loading, cut, total)}
+        answers = of_answers(loading, cut, total) if possible else None
+        found |= {f"omega_categorical{kind}": points, f"omega_ordinal{kind}": answers}
     return found
 
 
@@ -188,7 +189,7 @@ def omega_record(
         values=values,
         loadings=pd.Series(loading, index=list(coded.names), name="loading"),
         model=fitted,
-        improper=bool((np.abs(loading) >= 1).any() or (values["estimate"] >= 1).any()),
+        improper=bool((np.abs(loading) >= 1).any() or values["estimate"].isna().any()),
         n_items=moments.k,
         n_used=moments.n,
         n_excluded=coded.n_excluded,
@@ -201,7 +202,7 @@ def with_error(
     ratio: Ratio | None, solution: DwlsFit, moments: OrdinalMoments, implied: bool, conf_level: float
 ) -> tuple[float, float, float, float]:
     """Estimate, standard error and interval; loadings move with every correlation through the weighted fit."""
-    if ratio is None:
+    if ratio is None or ratio.value >= 1:
         return (math.nan,) * 4
     loading, k = solution.found.at.loading[0, :, 0], moments.k
     first, second = np.triu_indices(k, 1)

@@ -122,7 +122,7 @@ def polychoric(
     where = "polychoric"
     inputs.open_unit(conf_level, where=where, name="conf_level")
     coded = ordinal_codes(items, where=where, missing=missing)
-    (moments,) = moments_by_group(coded, full=gamma, zero_add=checked_zero_add(zero_add, where=where))
+    (moments,) = moments_by_group(coded, full=gamma, zero_add=checked_zero_add(zero_add, where=where), where=where)
     return as_result(moments, coded.names, coded.merged, coded.n_excluded, missing, conf_level)
 
 

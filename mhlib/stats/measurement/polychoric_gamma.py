@@ -11,6 +11,7 @@ from mhlib.stats.measurement.polychoric_fit import LEAST_PROBABILITY, Polychoric
 from mhlib.stats.measurement.polychoric_tables import ItemTables
 
 BLOCK = 4096
+LEAST_INFORMATION = 1e-8
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,7 +45,8 @@ def influence(tables: ItemTables, fit: PolychoricFit) -> Influence:
     score = np.where(usable, fit.slopes / fit.cells, 0.0)
     weighted = tables.tables * score
     information = np.sum(weighted * score, axis=(1, 2))
-    information = np.where(information > 0, information, np.inf)
+    # Answers that determine one another say nothing of how sure the correlation is.
+    information = np.where(information > LEAST_INFORMATION * tables.n, information, np.nan)
     cross_first = by_threshold(weighted, fit, first, second, usable)
     cross_second = by_threshold(
         np.swapaxes(weighted, 1, 2), fit, second, first, np.swapaxes(usable, 1, 2), np.swapaxes(fit.cells, 1, 2)
