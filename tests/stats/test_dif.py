@@ -64,6 +64,17 @@ def test_purification_ends_where_difr_ends():
     assert short.purification == "stopped at the most rounds allowed" and short.rounds == 2
 
 
+def test_after_purification_the_sum_is_that_of_the_anchors_and_the_item_itself():
+    for match in ("total", "rest"):
+        found = dif(TWO, MALE, reference=0, flag="test", match=match)
+        table = found.to_frame().set_index("term")
+        anchors = TWO[list(found.anchors)]
+        for name in ("i6", "i1"):
+            level = anchors.drop(columns=name, errors="ignore").sum(axis=1) + (TWO[name] if match == "total" else 0)
+            again = dif(TWO, MALE, reference=0, match=level).to_frame().set_index("term")
+            assert table.at[name, "chi2"] == pytest.approx(again.at[name, "chi2"], abs=EXACT), (match, name)
+
+
 def test_logistic_equals_glm_and_difr():
     wanted = pd.read_csv(ORACLE / "dif_verbal_two.csv")
     result = dif(TWO, MALE, reference=0, method="logistic", purify=False, flag="test")
@@ -138,6 +149,25 @@ def test_clusters_equal_sandwich_and_the_sum_written_out():
     assert mantel["std_error"] == pytest.approx(logistic["std_error"], rel=0.03)
 
 
+def test_clustered_errors_are_near_the_jackknife_over_schools(rng):
+    schools, sizes = 30, rng.integers(20, 120, 30)
+    school = np.repeat(np.arange(schools), sizes)
+    group = (rng.random(len(school)) < rng.random(schools)[school]).astype(int)
+    eta = rng.normal(size=len(school)) + rng.normal(scale=0.6, size=schools)[school]
+    level = np.digitize(eta, [-1, 0, 1])
+    item = np.digitize(
+        eta + 1.2 * group + rng.normal(scale=0.5, size=schools)[school] + rng.logistic(size=len(school)), [-0.5, 0.5, 2]
+    )
+    items = pd.DataFrame({"x": item, "y": item})
+    row = dif(items, group, reference=0, match=level, cluster=school).to_frame().iloc[0]
+    counts = np.zeros((schools, 4, 2, 4), dtype=int)
+    np.add.at(counts, (school, level, group, item), 1)
+    left = dif_from_counts(counts.sum(axis=0) - counts).to_frame()
+    for values, error in ((np.log(left["estimate"]), row["std_error"]), (left["smd"], row["smd_error"])):
+        jackknife = np.sqrt((schools - 1) / schools * ((values - values.mean()) ** 2).sum())
+        assert error == pytest.approx(jackknife, rel=0.12)
+
+
 def test_the_depression_inventory_of_four_groups(shared_data):
     rows = pd.read_csv(shared_data / "cdi26_youth_race.csv")
     items = rows.filter(like="CDI")
@@ -187,6 +217,8 @@ def test_liu_and_agrestis_error_is_the_spread_over_repeats(rng):
 def test_classes_at_their_bounds():
     log, error = np.array([0.99, 1.01, 1.51, 1.51, -1.6, 2.0]) / 2.35, np.array([0.1, 0.1, 0.1, 0.4, 0.1, 1.0]) / 2.35
     p = np.array([0.001, 0.001, 0.001, 0.001, 0.001, 0.06])
+    # One-sided 5 %: .51 over .28 is 1.82, beyond 1.645 though not beyond 1.96.
+    assert classes.ets_class(np.array([1.51]) / 2.35, np.array([0.28]) / 2.35, np.array([0.0]))[0] == "C"
     assert "".join(classes.ets_class(log, error, p)) == "ABCBCA"
     assert (
         "".join(classes.naep_class(np.array([0.17, 0.18, -0.25, -0.26, 0.9, np.nan]), np.array([0, 0, 0, 0, 0.2, 0])))

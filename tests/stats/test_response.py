@@ -7,6 +7,7 @@ import pandas as pd
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from scipy import stats
 
 from mhlib.errors import DataError, DesignError, ParamsError
 from mhlib.stats.measurement.reliability import cronbach_alpha
@@ -202,6 +203,15 @@ def test_missing_by_group_keeps_the_unnamed_and_heeds_schools():
     found = missing_answers(values, group=group, cluster=school)
     assert set(found.by_group["group"]) == {"rural", "urban", "not stated"}
     two = ["rural", "urban"]
+    from statsmodels.regression.linear_model import OLS
+
+    named = group.notna().to_numpy()
+    peer = OLS(lost[named] * 1.0, np.column_stack([np.ones(named.sum()), group[named] == "urban"]).astype(float))
+    t = peer.fit(cov_type="cluster", cov_kwds={"groups": school[named]}).tvalues[1]
+    n = named.sum()
+    wanted = stats.f.sf(t**2 * (n - 1) / (n - 2), 1, 39)
+    clear = missing_answers(values[named], group=group[named], cluster=school[named]).by_group
+    assert clear.loc[0, "p_value"] == pytest.approx(wanted)
     naive = missing_answers(values[group.notna()], group=group[group.notna()]).by_group
     robust = missing_answers(values[group.notna()], group=group[group.notna()], cluster=school[group.notna()]).by_group
     assert robust.loc[0, "p_value"] > naive.loc[0, "p_value"]
