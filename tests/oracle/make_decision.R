@@ -95,3 +95,6 @@ agree <- function(name) { t <- tables[[name]]; k <- cohen.kappa(t); l <- nrow(t)
              quadratic_se = sqrt(k$var.weighted), linear = linear$weighted.kappa, linear_se = sqrt(linear$var.weighted), pabak = e$pabak$est,
              pabak_low = e$pabak$lower, pabak_high = e$pabak$upper) }
 out(do.call(rbind, lapply(names(tables), agree)), "decision_kappa.csv")
+
+# 7. GHQ (HSAUR3, GPL): cases and non-cases at each score of women and men, for areas within groups.
+out(HSAUR3::GHQ, "decision_ghq.csv")

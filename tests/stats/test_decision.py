@@ -18,7 +18,7 @@ from mhlib.stats.accuracy.calibration_of_risk import (
     calibration_refusal,
 )
 from mhlib.stats.accuracy.decision_curves import decision_curve, decision_curve_from_counts, decision_optimism_check
-from mhlib.stats.accuracy.local_regression import loess, loess_direct
+from mhlib.stats.accuracy.local_regression import loess, loess_direct, place_of_cut
 from mhlib.stats.accuracy.multiplicity import benjamini_hochberg, holm
 from mhlib.stats.accuracy.paired_tests import compare_tests, compare_tests_from_counts
 from mhlib.stats.accuracy.screening_stages import ScreeningStage, net_accuracy
@@ -228,6 +228,14 @@ def test_the_smooth_equals_loess(name):
     x, y = ROWS[name].to_numpy(), ROWS["case"].to_numpy(float)
     assert loess(x, y)(x[:40]) == pytest.approx(oracle["interpolate"].to_numpy(), abs=1e-9)
     assert loess_direct(x, y, x[:40]) == pytest.approx(oracle["direct"].to_numpy(), abs=1e-9)
+
+
+def test_a_cut_never_parts_ties_and_of_two_equally_near_takes_the_later():
+    # Three values of four rows each, last rows 3, 7, 11; the median is row 5, two rows from either cut.
+    assert place_of_cut(np.array([3, 7, 11]), 0, 11) == 7
+    assert place_of_cut(np.array([4, 7, 11]), 0, 11) == 4
+    # A cell of one value has no cut but the median.
+    assert place_of_cut(np.array([3, 11]), 4, 11) == 7
 
 
 def test_a_parabola_is_its_own_smooth():
@@ -456,6 +464,19 @@ def test_the_area_of_a_group_is_that_of_its_rows():
         row = found.to_frame().query("kind == 'level' and group == 'b'").iloc[0]
         alone = roc(rows["score"], rows["case"], **part)
         assert (row["estimate"], row["std_error"]) == pytest.approx((alone.auc, alone.std_error), abs=1e-12)
+
+
+def test_areas_of_women_and_men_in_the_ghq_table():
+    # pROC on HSAUR3's GHQ: .87901651 and .8964557, D = -.34346877 (women - men); 57/40/11/170 at >= 2 in all.
+    table = pd.read_csv(ORACLE / "decision_ghq.csv")
+    kinds = {"cases": 1, "non.cases": 0}
+    rows = pd.concat([table.loc[table.index.repeat(table[kind])].assign(case=case) for kind, case in kinds.items()])
+    found = subgroup_accuracy(rows["GHQ"], rows["case"], rows["gender"], cutoff=2, reference_group="male")
+    area = found.to_frame().query("term == 'auc'").set_index(["kind", "group"])
+    assert area["estimate"].to_numpy()[:2] == pytest.approx([0.87901651, 0.8964557], abs=1e-8)
+    assert area.at[("difference", "female"), "statistic"] == pytest.approx(-0.34346877, abs=1e-7)
+    cells = two_by_two_from_rows(rows["GHQ"] >= 2, rows["case"])
+    assert (cells.tp, cells.fp, cells.fn, cells.tn) == (57, 40, 11, 170)
 
 
 @pytest.fixture(scope="module")
