@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 from mhlib.errors import DataError, DesignError, ParamsError
 from mhlib.stats.accuracy import (
     VerificationCounts,
+    bands_check,
     circular_criterion_refusal,
     corrected_refusal,
     false_negatives_check,
@@ -21,6 +22,7 @@ from mhlib.stats.accuracy import (
     verification_corrected,
     verification_corrected_from_counts,
     verification_corrected_roc,
+    verification_imputed_roc,
     verification_sensitivity,
     verification_sensitivity_from_counts,
 )
@@ -315,6 +317,29 @@ def test_bands_and_covariates_of_the_corrected_area(rng):
         verification_corrected_roc(score, reference, seed=1, covariates=np.where(seen, 1, sex * 2), n_boot=0)
 
 
+@pytest.mark.parametrize("clustered", [False, True])
+def test_three_ways_to_the_corrected_area_agree(rng, clustered):
+    n = 30_000
+    school = np.repeat(np.arange(100), 300)
+    score = rng.binomial(20, 1 / (1 + np.exp(1 - rng.normal(size=n) - 0.5 * rng.normal(size=100)[school])))
+    case = rng.random(n) < 1 / (1 + np.exp(5 - 0.35 * score - 0.4 * rng.normal(size=100)[school]))
+    reference = np.where(rng.random(n) < np.where(score >= 10, 0.8, 0.1), case, np.nan)
+    cluster = school if clustered else None
+    filled = verification_imputed_roc(score, reference, m=30, seed=1, cluster=cluster)
+    others = [
+        verification_corrected_roc(score, reference, seed=1, n_boot=300, method=method, cluster=cluster)
+        for method in ("ipw", "begg_greenes")
+    ]
+    truth = roc(score, case).auc
+    for found in (filled, *others):
+        assert abs(found.auc - truth) < 2.5 * found.std_error and abs(found.auc - filled.auc) < 0.01
+        assert found.std_error == pytest.approx(others[0].std_error, rel=0.35)
+    whole = verification_imputed_roc(score, case, m=2, seed=1)
+    assert (whole.auc, whole.std_error) == pytest.approx((truth, roc(score, case).std_error), rel=1e-9)
+    with pytest.raises(ParamsError, match="2 or more"):
+        verification_imputed_roc(score, reference, m=1, seed=1)
+
+
 def test_refusal_by_missed_cases():
     def counts(fn):
         return VerificationCounts(100, 100, fn, 200, 0, 5000)
@@ -322,6 +347,7 @@ def test_refusal_by_missed_cases():
     codes = [getattr(corrected_refusal(counts(fn)), "code", None) for fn in (0, 4, 5, 19)]
     assert codes == ["few_false_negatives", "few_false_negatives", None, None]
     assert [false_negatives_check(counts(fn)).passed for fn in (5, 19, 20)] == [False, False, True]
+    assert bands_check([5, 9, 0], [100, 50, 0]).passed and not bands_check([4, 9, 80], [100, 50, 0]).passed
     assert corrected_refusal(VerificationCounts(10, 5, 0, 0, 0, 900)).code == "no_verified_negatives"
 
 

@@ -28,12 +28,14 @@ from mhlib.stats.accuracy.paired_tests import PairedComparison, compare_tests, c
 from mhlib.stats.accuracy.partial_area import PartialRocResult, partial_roc, partial_roc_from_counts
 from mhlib.stats.accuracy.reference_error_grid import ReferenceError, reference_error, reference_error_from_counts
 from mhlib.stats.accuracy.refusals import (
+    bands_check,
     corrected_refusal,
     false_negatives_check,
     few_clusters_refusal,
     naive_accuracy_refusal,
     predictive_values_refusal,
 )
+from mhlib.stats.accuracy.risk_model import RiskModel, risk_of_score
 from mhlib.stats.accuracy.roc_curve import RocResult, roc, roc_from_counts
 from mhlib.stats.accuracy.screening_stages import NetAccuracy, ScreeningStage, net_accuracy
 from mhlib.stats.accuracy.subgroup_cutoffs import SubgroupCutoffs, cutoffs_by_group
@@ -55,6 +57,7 @@ from mhlib.stats.accuracy.verification_plan_table import (
 )
 from mhlib.stats.accuracy.verification_record import VerificationCorrected
 from mhlib.stats.accuracy.verification_roc import verification_corrected_roc
+from mhlib.stats.accuracy.verification_roc_imputation import verification_imputed_roc
 from mhlib.stats.accuracy.yield_of_screening import ScreeningYield, screening_yield
 
 __all__ = [
@@ -73,6 +76,7 @@ __all__ = [
     "PairedComparison",
     "PartialRocResult",
     "ReferenceError",
+    "RiskModel",
     "RocComparison",
     "RocResult",
     "RoganGladen",
@@ -88,6 +92,7 @@ __all__ = [
     "allocate_verification",
     "auc_intervals",
     "auc_sample_size",
+    "bands_check",
     "bootstrap_roc",
     "bootstrap_roc_from_counts",
     "calibration",
@@ -123,6 +128,7 @@ __all__ = [
     "predictive_values_refusal",
     "reference_error",
     "reference_error_from_counts",
+    "risk_of_score",
     "roc",
     "roc_from_counts",
     "rogan_gladen",
@@ -136,6 +142,7 @@ __all__ = [
     "verification_corrected_from_counts",
     "verification_corrected_roc",
     "verification_counts",
+    "verification_imputed_roc",
     "verification_plan",
     "verification_sensitivity",
     "verification_sensitivity_from_counts",

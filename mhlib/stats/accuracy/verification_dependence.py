@@ -24,7 +24,7 @@ from mhlib.stats.accuracy.verification_patterns import (
     patterns_of_tables,
 )
 from mhlib.stats.accuracy.verification_roc import areas, bands_of
-from mhlib.stats.accuracy.verification_shares import predicted_shares
+from mhlib.stats.accuracy.verification_shares import linear_forms, predicted_shares
 from mhlib.stats.intervals import on_logit
 from mhlib.stats.terms import term_frame
 
@@ -87,9 +87,10 @@ class Dependence:
         """Measures, errors and bounds at log odds ratios among test positives and negatives."""
         shift = np.where(self.patterns.test == 1, positive, negative)
         hidden, slope = unverified_rate(self.rates.rate, shift)
+        forms = {name: form for name, form in linear_forms(self.patterns.test).items() if name in SHOWN}
         expected = np.zeros_like(self.patterns.people)
         expected[:, CASE], expected[:, UNVERIFIED] = 1, hidden
-        values, errors = predicted_shares(self.patterns, expected, self.patterns.n_unseen * slope, self.rates)
+        values, errors = predicted_shares(self.patterns, expected, self.patterns.n_unseen * slope, self.rates, forms)
         found = {}
         for name in SHOWN:
             low, high = on_logit(values[name], errors[name], self.conf_level, self.patterns.df)

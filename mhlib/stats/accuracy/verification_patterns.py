@@ -15,6 +15,8 @@ from mhlib.stats.clustered import variance_of_total
 Cluster = tuple[np.ndarray, int]
 # Columns of `Patterns.people`.
 NONCASE, CASE, UNVERIFIED = 0, 1, 2
+# Clusters times kinds of people beyond this are summed row by row.
+LARGEST_TABLE = 1_000_000
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -32,6 +34,8 @@ class Patterns:
     status : ndarray of int, shape (n,), or None
         Column of `people` of each row.
     groups : (codes, number of clusters) or None
+    by_cluster : ndarray, shape (clusters, 3 k), or None
+        People of each kind in each cluster, where that is a small table; then no error needs the rows again.
     """
 
     test: np.ndarray
@@ -40,6 +44,7 @@ class Patterns:
     pattern: np.ndarray | None = field(default=None, repr=False)
     status: np.ndarray | None = field(default=None, repr=False)
     groups: Cluster | None = field(default=None, repr=False)
+    by_cluster: np.ndarray | None = field(default=None, repr=False)
 
     @property
     def n_all(self) -> np.ndarray:
@@ -73,6 +78,8 @@ class Patterns:
         """
         if self.groups is None:
             return float((self.people * influence**2).sum())
+        if self.by_cluster is not None:
+            return variance_of_total(self.by_cluster @ influence.ravel(), None)
         return variance_of_total(influence[self.pattern, self.status], self.groups)
 
     def counts(self) -> VerificationCounts:
@@ -98,8 +105,13 @@ def patterns_of_rows(
         pattern, first, frame = distinct(test, covariate_frame(covariates))
         side = test[first]
     status = np.where(seen, case, UNVERIFIED).astype(np.int64)
-    people = np.bincount(pattern * 3 + status, minlength=3 * len(side)).reshape(-1, 3).astype(float)
-    return Patterns(side, frame, people, pattern, status, groups)
+    size = 3 * len(side)
+    kind = pattern * 3 + status
+    people = np.bincount(kind, minlength=size).reshape(-1, 3).astype(float)
+    table = None
+    if groups is not None and groups[1] * size <= LARGEST_TABLE:
+        table = np.bincount(groups[0] * size + kind, minlength=groups[1] * size).reshape(groups[1], size).astype(float)
+    return Patterns(side, frame, people, pattern, status, groups, table)
 
 
 def covariate_frame(covariates: object) -> pd.DataFrame:
@@ -140,7 +152,8 @@ def patterns_of_tables(tables: Sequence[VerificationCounts]) -> Patterns:
     people = np.array(
         [[[t.tn, t.fn, t.negative_unverified], [t.fp, t.tp, t.positive_unverified]] for t in tables], dtype=float
     ).reshape(-1, 3)
-    strata = None
-    if len(tables) > 1:
-        strata = pd.DataFrame({"stratum": [f"s{number}" for number in np.repeat(np.arange(len(tables)), 2)]})
-    return Patterns(np.tile([0.0, 1.0], len(tables)), strata, people)
+    # A side of a stratum in which nobody was tested is no pattern, as it is none from rows.
+    there = people.sum(axis=1) > 0
+    names = [f"s{number}" for number in np.repeat(np.arange(len(tables)), 2)]
+    strata = pd.DataFrame({"stratum": names})[there].reset_index(drop=True) if len(tables) > 1 else None
+    return Patterns(np.tile([0.0, 1.0], len(tables))[there], strata, people[there])
