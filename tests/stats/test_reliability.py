@@ -77,6 +77,27 @@ def test_resampled_schools_equal_rows_drawn_again():
     assert found.method == "Cronbach's alpha, percentile interval of 200 resamples of 20 schools"
 
 
+def test_the_bootstrap_t_of_schools():
+    from mhlib.stats.measurement.school_sums import resampled_alpha, school_errors, school_sums, school_weights
+
+    items, school = schooled(8)
+    code, n_schools = pd.factorize(school)[0], 20
+    sums = school_sums(items, code, n_schools)
+    # The linearised error against the slope of log(1 - alpha) in the weight of each school.
+    steps = 1e-5 * np.eye(n_schools)
+    weigh = np.ones((n_schools, n_schools))
+    alpha = cronbach_alpha(items).alpha
+    slope = (np.log(1 - resampled_alpha(sums, weigh + steps)) - np.log(1 - resampled_alpha(sums, weigh - steps))) / 2e-5
+    assert school_errors(sums, np.ones((1, 20)))[0] == pytest.approx(np.sqrt((slope**2).sum()), rel=1e-7)
+    found = cronbach_alpha(items, ci="school_bootstrap_t", cluster=school, n_boot=300, seed=2)
+    weights = school_weights(20, n_boot=300, seed=2, where="")
+    distance = (np.log(1 - resampled_alpha(sums, weights)) - np.log(1 - alpha)) / school_errors(sums, weights)
+    low, high = np.log(1 - alpha) - np.sqrt((slope**2).sum()) * np.quantile(distance, [0.975, 0.025])
+    assert (found.conf_low, found.conf_high) == pytest.approx((1 - np.exp(high), 1 - np.exp(low)), abs=1e-7)
+    assert found.conf_low < alpha < found.conf_high
+    assert found.method == "Cronbach's alpha, bootstrap-t interval of 300 resamples of 20 schools"
+
+
 def test_both_doors_of_the_school_bootstrap_agree_and_rerun_to_the_bit():
     items, school = schooled(2)
     options = {"ci": "school_bootstrap", "cluster": school, "n_boot": 100, "seed": 3}

@@ -24,7 +24,8 @@ from mhlib.stats.measurement import (
     velicer_map,
     velicer_map_from_correlation,
 )
-from mhlib.stats.measurement.efa_extraction import extract, minres_criterion, ml_criterion
+from mhlib.stats.measurement.efa_extraction import extract, minres_criterion, ml_criterion, ml_loadings
+from mhlib.stats.measurement.efa_fit import discrepancy
 from mhlib.stats.measurement.efa_rotation import oblimin, quartimin
 from mhlib.stats.measurement.parallel_eigen import (
     chance_correlations,
@@ -131,6 +132,15 @@ def test_the_slopes_of_the_criteria(criterion):
     for item, step in enumerate(1e-6 * np.eye(9)):
         there, back = (criterion(unique + sign * step, R["hs"], 2)[0] for sign in (1, -1))
         assert (there - back) / 2e-6 == pytest.approx(slope[item], abs=1e-7)
+
+
+def test_a_factor_that_is_not_there_loads_nothing():
+    # Uniquenesses 1: the fourth eigenvalue of the correlations is .70, below 1, so it cannot be a factor.
+    unique = np.ones(9)
+    loadings = ml_loadings(unique, R["hs"], 4)
+    assert (loadings[:, 3] == 0).all()
+    implied = loadings @ loadings.T + np.diag(unique)
+    assert ml_criterion(unique, R["hs"], 4)[0] == pytest.approx(discrepancy(R["hs"], implied), abs=1e-12)
 
 
 @pytest.mark.parametrize("method", ["ml", "minres"])
@@ -262,6 +272,13 @@ def test_the_anchors_of_adequacy_and_map():
     steps = velicer_map_from_correlation(R["hs"], 301)
     assert steps.n_components == 2
     assert steps.averages["squared"].min() == pytest.approx(0.0634152, abs=5e-8)
+
+
+def test_the_two_powers_of_velicer_may_differ():
+    found = velicer_map_from_correlation(R["thurstone"], 213)
+    assert (found.n_components, found.n_components_fourth) == (3, 2)
+    for name, chosen in (("squared", 3), ("fourth", 2)):
+        assert found.averages[name].min() == found.averages[name][chosen]
 
 
 def test_adequacy_by_hand():

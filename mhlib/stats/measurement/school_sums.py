@@ -94,12 +94,46 @@ def resampled_alpha(sums: SchoolSums, weights: np.ndarray) -> np.ndarray:
     weights : ndarray, shape (n_boot, g)
     """
     k = sums.sums.shape[1]
+    _, _, items, score = resampled_sums(sums, weights)
+    with np.errstate(divide="ignore", invalid="ignore"):
+        return np.where(score > 0, k / (k - 1) * (1 - items / score), np.nan)
+
+
+def resampled_sums(sums: SchoolSums, weights: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]:
+    """People, item sums, and sums of squares about the means of items together and of the score, by resample."""
     drawn = weights @ np.column_stack([sums.n, sums.squares, sums.totals_squared, sums.sums])
     n, item_sums = drawn[:, 0], drawn[:, 3:]
     items = drawn[:, 1] - np.einsum("bk,bk->b", item_sums, item_sums) / n
-    score = drawn[:, 2] - item_sums.sum(axis=1) ** 2 / n
+    return n, item_sums, items, drawn[:, 2] - item_sums.sum(axis=1) ** 2 / n
+
+
+def school_errors(sums: SchoolSums, weights: np.ndarray) -> np.ndarray:
+    """Linearised standard error of log(1 - alpha) in each resample, schools being the units that vary.
+
+    log(1 - alpha) depends on the ratio of the items' sum of squares to the score's; a school adds its own part of both.
+    """
+    k = sums.sums.shape[1]
+    n, item_sums, items, score = resampled_sums(sums, weights)
+    mean = item_sums / n[:, None]
+    of_items = sums.squares - 2 * mean @ sums.sums.T + (mean**2).sum(axis=1)[:, None] * sums.n
+    middle = mean.sum(axis=1)[:, None]
+    of_score = sums.totals_squared - 2 * middle * sums.sums.sum(axis=1) + middle**2 * sums.n
     with np.errstate(divide="ignore", invalid="ignore"):
-        return np.where(score > 0, k / (k - 1) * (1 - items / score), np.nan)
+        ratio = items / score
+        alpha = k / (k - 1) * (1 - ratio)
+        added = k / (k - 1) * (of_items - ratio[:, None] * of_score) / (score * (1 - alpha))[:, None]
+        return np.sqrt((weights * added**2).sum(axis=1))
+
+
+def studentised(
+    sums: SchoolSums, weights: np.ndarray, drawn: np.ndarray, alpha: float, tails: list[float]
+) -> tuple[float, float]:
+    """Interval of alpha from resampled (estimate - alpha) / error on the scale of log(1 - alpha) (bootstrap t)."""
+    error = float(school_errors(sums, np.ones((1, sums.n_schools)))[0])
+    with np.errstate(divide="ignore", invalid="ignore"):
+        distance = (np.log(1 - drawn) - np.log(1 - alpha)) / school_errors(sums, weights)
+    low, high = np.quantile(distance[np.isfinite(distance)], tails)
+    return 1 - (1 - alpha) * float(np.exp(-low * error)), 1 - (1 - alpha) * float(np.exp(-high * error))
 
 
 def occupied(sums: SchoolSums) -> SchoolSums:
