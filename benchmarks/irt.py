@@ -5,7 +5,7 @@ from collections.abc import Callable
 import numpy as np
 from scipy.optimize import minimize
 
-from mhlib.stats.measurement import dif_likelihood_ratio, graded_response, person_fit
+from mhlib.stats.measurement import dif_likelihood_ratio, graded_response
 
 ITEMS, CATEGORIES = 9, 4
 
@@ -27,10 +27,12 @@ def em_over_rows(rows: np.ndarray, cycles: int) -> float:
     theta = np.linspace(-6, 6, 61)
     weight = np.exp(-(theta**2) / 2)
     weight /= weight.sum()
-    x = [np.r_[1.0, np.linspace(1, -1, CATEGORIES - 1)] for _ in range(ITEMS)]
+    x = [np.r_[1.0, 0.5, np.zeros(CATEGORIES - 2)] for _ in range(ITEMS)]
 
     def curves(v: np.ndarray) -> np.ndarray:
-        above = 1 / (1 + np.exp(-(v[0] * theta + v[1:, None])))
+        # Gaps as exponentials: an optimiser that lets boundaries cross would find a likelihood that is none.
+        intercepts = v[1] - np.r_[0.0, np.cumsum(np.exp(v[2:]))]
+        above = 1 / (1 + np.exp(-(v[0] * theta + intercepts[:, None])))
         return np.maximum(-np.diff(np.vstack([np.ones(61), above, np.zeros(61)]), axis=0), 1e-12)
 
     loglik = 0.0
@@ -49,30 +51,22 @@ def em_over_rows(rows: np.ndarray, cycles: int) -> float:
 
 
 def promises(quick: bool) -> list[tuple[str, str, Callable, Callable, Callable]]:
-    """(promise, peer, ours, theirs, same?); the peer needs about sixty cycles to our log-likelihood, three are timed."""
-    n, cycles = (13_000, 3) if quick else (130_000, 3)
+    """(promise, peer, ours, theirs, same?); sixty cycles bring the peer within .01 of our log-likelihood, from below."""
+    n = 13_000 if quick else 130_000
     rows, group = answers(n)
-    model = graded_response(rows)
     return [
         (
-            f"graded response model, 9 items x 4, {n:,} pupils, to convergence with standard errors",
-            f"numpy EM over rows, {cycles} of some 60 cycles (mirt: seconds per fit)",
+            f"graded response model with standard errors, {n:,} pupils, 9 items x 4",
+            "numpy EM over rows, 60 cycles, no errors",
             lambda: graded_response(rows),
-            lambda: em_over_rows(rows, cycles),
-            lambda a, b: a.log_likelihood > b - 1e-6,
+            lambda: em_over_rows(rows, 60),
+            lambda a, b: -1e-6 < a.log_likelihood - b < 0.01,
         ),
         (
             f"likelihood-ratio DIF of 9 items, two groups, {n:,} pupils, purified",
-            f"numpy EM over rows, {cycles} cycles of one of 38 fits",
+            "numpy EM over rows, one of the 38 fits",
             lambda: dif_likelihood_ratio(rows, group, reference=0, cutoffs=[10]),
-            lambda: em_over_rows(rows, cycles),
+            lambda: em_over_rows(rows, 60),
             lambda a, b: a.flagged == ("0",),
-        ),
-        (
-            f"person fit of {n:,} pupils with a simulated null",
-            f"numpy EM over rows, {cycles} cycles (no peer gives lz with a null)",
-            lambda: person_fit(model, rows),
-            lambda: em_over_rows(rows, cycles),
-            lambda a, b: abs(a.share - a.share_expected) < 0.01,
         ),
     ]

@@ -7,6 +7,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
+from scipy.linalg import cho_factor, cho_solve
 from scipy.special import logit
 
 from mhlib.stats.measurement.irt_curves import (
@@ -21,7 +22,7 @@ from mhlib.stats.measurement.irt_curves import (
 from mhlib.stats.measurement.irt_likelihood import Block, Expected, expect
 
 POINTS = np.linspace(-6, 6, 61)
-MEMORY, TOLERANCE = 30, 1e-9
+MEMORY, RESCALE, TOLERANCE = 30, 5, 1e-9
 
 
 @dataclass(frozen=True, slots=True)
@@ -140,9 +141,9 @@ def maximise(x: np.ndarray, problem: Problem, *, max_iterations: int = 500, tole
     """
     at, pairs, decrement = evaluate(x, problem), [], math.inf
     for iteration in range(1, max_iterations + 1):
-        shape = scaling(at, problem)
-        shape[np.diag_indices_from(shape)] *= 1 + 1e-10
-        step = two_loop(at.gradient, pairs, lambda v, shape=shape: np.linalg.solve(shape, v))
+        if iteration % RESCALE == 1 or not pairs:
+            factor = factored(scaling(at, problem))
+        step = two_loop(at.gradient, pairs, lambda v, factor=factor: cho_solve(factor, v))
         decrement = float(at.gradient @ step)
         if decrement <= tolerance:
             return Maximum(x, at, decrement, iteration, True)
@@ -156,6 +157,16 @@ def maximise(x: np.ndarray, problem: Problem, *, max_iterations: int = 500, tole
         pairs = [pair for pair in pairs if pair[0] @ pair[1] > 1e-14]
         x, at = found
     return Maximum(x, at, decrement, iteration, False)
+
+
+def factored(shape: np.ndarray) -> tuple[np.ndarray, bool]:
+    """Cholesky factor; a parameter about which nothing is known any more gets a small ridge, so that it stays put."""
+    for ridge in (1e-12, 1e-8, 1e-4):
+        try:
+            return cho_factor(shape + ridge * np.diag(np.diag(shape) + shape.diagonal().max()))
+        except np.linalg.LinAlgError:
+            continue
+    return cho_factor(np.diag(np.diag(shape) + 1e-4 * shape.diagonal().max()))
 
 
 def numeric_information(x: np.ndarray, problem: Problem, step: float = 1e-4) -> np.ndarray:
