@@ -19,6 +19,7 @@ from mhlib.stats.measurement.cfa_scores import factor_scores
 from mhlib.stats.measurement.cfa_table import parameter_table
 from mhlib.stats.measurement.invariance_ladder import invariance, invariance_from_covariance
 from mhlib.stats.measurement.model_syntax import parse_model
+from mhlib.stats.measurement.one_factor import omega
 
 ORACLE = Path(__file__).resolve().parents[1] / "oracle"
 ROWS = pd.read_csv(ORACLE / "hs_rows.csv")
@@ -481,3 +482,44 @@ def test_the_fit_does_not_depend_on_order_unit_or_zero_of_the_items(order, unit,
 def test_reruns_are_identical():
     first, second = (cfa(ROWS, THREE, estimator="mlr").estimates for _ in range(2))
     pd.testing.assert_frame_equal(first, second, check_exact=True)
+
+
+def test_fit_as_a_table():
+    frame = FITTED["three"]().fit.to_frame().set_index("term")
+    assert frame.at["chi2", "estimate"] == pytest.approx(85.30552177)
+    assert frame.loc["rmsea", ["conf_low", "conf_high"]].tolist() == pytest.approx([0.0714184904, 0.113678017])
+
+
+def test_omega_and_its_error_are_those_of_the_one_factor_search():
+    # one_factor.py finds its loadings by eigenvectors and its error by its own algebra.
+    rows = pd.read_csv(ORACLE / "bfi_n_rows.csv")
+    peer = omega(rows)
+    ours = cfa(rows, "f =~ " + " + ".join(rows.columns)).reliability.iloc[0]
+    assert ours["omega"] == pytest.approx(peer.omega, abs=1e-7)
+    assert ours["std_error"] == pytest.approx(peer.std_error, rel=1e-4)
+    assert (ours["conf_low"], ours["conf_high"]) == pytest.approx((peer.conf_low, peer.conf_high), abs=1e-6)
+
+
+def test_a_reliability_interval_ends_at_one():
+    rng = np.random.default_rng(4)
+    rows = pd.DataFrame(rng.normal(size=(8, 1)) + 0.5 * rng.normal(size=(8, 3)), columns=["x", "y", "z"])
+    assert cfa(rows, "f =~ x + y + z").reliability["conf_high"].iloc[0] == 1
+
+
+def test_a_free_loading_makes_the_effect_depend_on_the_level():
+    found = invariance(ROWS, THREE, groups="school", reference="Pasteur", partial=("visual=~x3", "x3~1"))
+    assert list(found.steps["step"][4:]) == ["partial_metric", "partial_scalar", "partial_strict"]
+    at = found.models["partial_scalar"].found.point.at
+    slope = (at.loading[1, 2, 0] - at.loading[0, 2, 0]) * np.sqrt(at.latent[0, 0, 0])
+    level = at.intercept[1, 2] - at.intercept[0, 2]
+    effect = found.score_effect.set_index("level")["estimate"]
+    assert effect.to_numpy() == pytest.approx([level - slope, level, level + slope])
+
+
+def test_ordered_answers_go_to_their_own_estimator():
+    with pytest.raises(ParamsError, match="does not know: cluster"):
+        cfa(ROWS, THREE, estimator="wlsmv", cluster="class")
+    cut = ROWS.assign(**{name: pd.qcut(ROWS[name], 4, labels=False) for name in X})
+    found = cfa(cut, THREE, estimator="wlsmv", std_lv=True)
+    # C8, ordinal copy: lavaan's scaled-shifted chi2 of the items cut at their quartiles.
+    assert found.fit.loc["scaled", "chi2"] == pytest.approx(74.1524845, rel=1e-4)

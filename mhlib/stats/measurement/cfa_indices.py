@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 
 import numpy as np
-from scipy import optimize, stats
+import pandas as pd
+from scipy import optimize, special, stats
 
 from mhlib.stats.measurement.cfa_likelihood import Point, saturated, shares
 from mhlib.stats.measurement.cfa_moments import Moments
 from mhlib.stats.measurement.cfa_robust import Robust
+from mhlib.stats.terms import term_frame
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -54,6 +56,16 @@ class FitIndices:
     tli_plain: float
     rmsea_plain: float
 
+    def to_frame(self) -> pd.DataFrame:
+        """One row an index, named as here; `rmsea` carries its 90 % interval and `chi2` its p."""
+        rows = [{"term": one.name, "estimate": getattr(self, one.name)} for one in fields(self)]
+        for row in rows:
+            if row["term"] == "rmsea":
+                row |= {"conf_low": self.rmsea_low, "conf_high": self.rmsea_high}
+            if row["term"] == "chi2":
+                row |= {"p_value": self.p_value}
+        return term_frame(rows)
+
 
 def fit_indices(
     moments: Moments, point: Point, *, n_free: int, df: int, baseline_df: int, has_means: bool, scaled: Robust | None
@@ -71,7 +83,7 @@ def fit_indices(
     return FitIndices(
         chi2=chi2,
         df=df,
-        p_value=float(stats.chi2.sf(chi2, df)) if df > 0 else math.nan,
+        p_value=float(special.chdtrc(df, chi2)) if df > 0 else math.nan,
         baseline_chi2=base / base_c,
         baseline_df=baseline_df,
         cfi=cfi,
@@ -134,17 +146,22 @@ def rmsea_interval(chi2: float, df: int, n: int, g: int, c: float, level: float 
 
 def noncentrality(chi2: float, df: int, tail: float) -> float:
     """Noncentrality at which the distribution function at `chi2` is `tail`; 0 where none is needed."""
-    if stats.chi2.cdf(chi2, df) <= tail:
+    if special.chdtr(df, chi2) <= tail:
         return 0.0
     high = max(chi2 - df, 1.0)
-    while stats.ncx2.cdf(chi2, df, high) > tail:
+    while special.chndtr(chi2, df, high) > tail:
         high *= 2
-    return float(optimize.brentq(lambda value: stats.ncx2.cdf(chi2, df, value) - tail, 0.0, high, xtol=1e-10))
+    return float(optimize.brentq(lambda value: special.chndtr(chi2, df, value) - tail, 0.0, high, xtol=1e-10))
 
 
 def close_p(chi2: float, df: int, n: int, g: int) -> float:
     """Probability of the data or worse if RMSEA <= .05 (Browne & Cudeck 1993)."""
-    return float(stats.ncx2.sf(chi2, df, n * df * 0.05**2 / g)) if df > 0 else math.nan
+    return upper_tail(chi2, df, n * df * 0.05**2 / g) if df > 0 else math.nan
+
+
+def upper_tail(chi2: float, df: int, noncentral: float) -> float:
+    """Upper tail of the noncentral chi2; scipy.stats keeps small tails that 1 - chndtr would round away."""
+    return float(stats.ncx2.sf(chi2, df, noncentral))
 
 
 def srmr(moments: Moments, point: Point, has_means: bool) -> float:

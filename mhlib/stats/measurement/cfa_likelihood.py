@@ -77,7 +77,7 @@ def gathered(cells: np.ndarray, index: np.ndarray, n_free: int) -> np.ndarray:
     for g, free in enumerate(index):
         kept = np.flatnonzero(free >= 0)
         own = free[kept]
-        if len(np.unique(own)) == len(own):
+        if not len(own) or np.bincount(own).max() == 1:
             total[np.ix_(own, own)] += cells[g][np.ix_(kept, kept)]
         else:
             np.add.at(total, (own[:, None], own[None, :]), cells[g][np.ix_(kept, kept)])

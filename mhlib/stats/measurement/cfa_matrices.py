@@ -245,7 +245,7 @@ def to_parameters(cells: np.ndarray, index: np.ndarray, n_free: int) -> np.ndarr
     total = np.zeros((*cells.shape[:-1], n_free))
     for g, places in enumerate(index):
         kept = np.flatnonzero(places >= 0)
-        if len(np.unique(places[kept])) == len(kept):
+        if not len(kept) or np.bincount(places[kept]).max() == 1:
             total[g][..., places[kept]] = cells[g][..., kept]
         else:
             np.add.at(total[g], (..., places[kept]), cells[g][..., kept])

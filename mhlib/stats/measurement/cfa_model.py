@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-import importlib.util
+import importlib
+import inspect
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
@@ -332,6 +333,10 @@ def clusters_of(data: pd.DataFrame, cluster: object, rows: Rows, *, where: str) 
 
 def wlsmv(data: pd.DataFrame, model: str, groups: object, options: Mapping[str, object]) -> object:
     """Hand over to the estimator for ordered answers."""
-    if importlib.util.find_spec(WLSMV) is None:
-        raise ParamsError("cfa(estimator)", "'wlsmv' is not built yet", allowed="ml, mlr", remedy="use 'mlr'")
-    return importlib.import_module(WLSMV).fit_wlsmv(data, model, groups=groups, **options)
+    fit = importlib.import_module(WLSMV).fit_wlsmv
+    known = [name for name in inspect.signature(fit).parameters if name not in ("data", "model")]
+    if unknown := [name for name in options if name not in known]:
+        raise ParamsError(
+            "cfa", "options that 'wlsmv' does not know: " + ", ".join(unknown), allowed="one of " + ", ".join(known)
+        )
+    return fit(data, model, groups=groups, **options)

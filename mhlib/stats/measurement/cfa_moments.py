@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 import pandas as pd
 
-from mhlib.errors import DataError, DesignError, ParamsError
+from mhlib.errors import DataError, ParamsError
 from mhlib.stats.measurement.item_matrix import checked_covariance
 
 # Rows a block: small enough for the processor's cache, so that no copy of all rows is made.
@@ -193,29 +193,3 @@ def selected(moments: Moments, names: Sequence[str]) -> Moments:
     at = [moments.names.index(name) for name in names]
     cov = moments.cov[:, at][:, :, at]
     return Moments(tuple(names), moments.groups, moments.n, moments.n_excluded, moments.mean[:, at], cov)
-
-
-def demand_positive_definite(moments: Moments, *, where: str) -> None:
-    """Stop at items that do not vary or that are sums of others.
-
-    Raises
-    ------
-    DesignError
-        Naming the items and the groups.
-    """
-    problems = []
-    for group, n, cov in zip(moments.groups, moments.n, moments.cov, strict=True):
-        inside = "" if len(moments.groups) == 1 else f" in group {group}"
-        flat = [name for name, value in zip(moments.names, np.diag(cov), strict=True) if value <= 0]
-        if n < 3:
-            problems.append(f"{n} people answered every item{inside}, at least 3 are needed")
-        elif flat:
-            problems.append("no variation in " + ", ".join(flat) + inside)
-        else:
-            spread = np.sqrt(np.diag(cov))
-            if np.linalg.eigvalsh(cov / np.outer(spread, spread))[0] < 1e-10:
-                problems.append("the covariance is singular" + inside)
-    if problems:
-        raise DesignError.of_many(
-            where, problems, remedy="leave out such items, or items that are sums or copies of others"
-        )

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import cache
 
 import pandas as pd
 
@@ -226,6 +227,7 @@ def demand_settings(estimator: str, last: str, conf_level: float, cluster: objec
 def builder(model: str, columns: Sequence[str], groups: Sequence[str], std_lv: bool, where: str):
     """A function of (equalities, partial) to the parameter table."""
 
+    @cache
     def build(equal: Sequence[str], partial: Sequence[str]) -> ParameterTable:
         """The table of one step."""
         return parameter_table(

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 import numpy as np
 import pandas as pd
-from scipy import stats
+from scipy import special
 
 from mhlib.findings import Refused
 from mhlib.stats.measurement.cfa_fitted import Fitted, fit_table
@@ -111,7 +111,7 @@ def difference(less: Fitted, more: Fitted) -> tuple[float, int, float]:
         saturated = a.scaling if a.df > 0 else 0.0
         scale = (b.df * b.scaling - a.df * saturated) / df if df > 0 else math.nan
         chi2 = chi2 / scale if scale > 0 else math.nan
-    return chi2, df, float(stats.chi2.sf(chi2, df)) if df > 0 else math.nan
+    return chi2, df, float(special.chdtrc(df, chi2)) if df > 0 else math.nan
 
 
 def ladder_table(steps: Sequence[Step], models: Mapping[str, Fitted]) -> pd.DataFrame:
@@ -166,11 +166,11 @@ def compared(step: Step, models: Mapping[str, Fitted]) -> dict[str, object]:
 
 def highest(table: pd.DataFrame) -> str:
     """The strictest step reached without a break, by Chen's rule; a partial model serves where the full one fails."""
+    rows = {step: (a, b) for step, a, b in zip(table["step"], table["against"], table["holds"], strict=True)}
     held = "configural"
     for name in list(EQUAL)[1:]:
-        rows = table[table["step"].isin([name, f"partial_{name}"])]
         # A partial step that follows a partial one must be compared with it, the full step with the full one before.
-        passed = [row.step for row in rows.itertuples() if row.holds and row.against == held]
+        passed = [step for step in (name, f"partial_{name}") if rows.get(step) == (held, True)]
         if not passed:
             return held
         held = passed[0]
