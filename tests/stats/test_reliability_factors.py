@@ -316,10 +316,10 @@ def test_parallel_analysis_of_bfi():
 
 
 def test_wishart_draws_are_chance_correlations():
-    # n = 30, k = 6: mean and spread of the first eigenvalue of rows really drawn.
-    drawn = component_eigenvalues(chance_correlations(30, 6, 4000, 1))[:, 0]
+    # n = 8, k = 6, where degrees of freedom count: mean and spread of the first eigenvalue of rows really drawn.
+    drawn = component_eigenvalues(chance_correlations(8, 6, 4000, 1))[:, 0]
     rng = np.random.default_rng(2)
-    rows = [np.linalg.eigvalsh(np.corrcoef(rng.normal(size=(6, 30))))[-1] for _ in range(4000)]
+    rows = [np.linalg.eigvalsh(np.corrcoef(rng.normal(size=(6, 8))))[-1] for _ in range(4000)]
     assert drawn.mean() == pytest.approx(np.mean(rows), abs=4 * np.std(rows) / 4000**0.5)
     assert drawn.std() == pytest.approx(np.std(rows), rel=0.06)
     assert np.quantile(drawn, 0.95) == pytest.approx(np.quantile(rows, 0.95), rel=0.02)
@@ -410,6 +410,9 @@ def test_omega_of_rows_speaks_of_the_raw_sum():
     found = omega_hierarchical(items, 2)
     other = omega_hierarchical_from_covariance(np.cov(items.T), 400, 2, names=items.columns)
     assert (found.omega_h, found.omega_t) == pytest.approx((other.omega_h, other.omega_t), abs=1e-9)
+    spread = items.std().to_numpy()
+    general = omega_hierarchical_from_covariance(np.corrcoef(items.T), 400, 2).general.to_numpy()
+    assert found.omega_h == pytest.approx((spread @ general) ** 2 / np.cov(items.T).sum(), abs=1e-9)
     # Whatever is general is at most what is common; and the sum of more spread items leans on their group factor.
     assert found.omega_h < found.omega_t < 1
     assert abs(np.diff(found.omega_group)[0]) > 0.1
