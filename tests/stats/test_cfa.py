@@ -288,6 +288,18 @@ def test_one_cluster_a_person_is_the_plain_sandwich():
     )
     assert each.fit.scaling == pytest.approx(factor * alone.fit.scaling, rel=1e-9)
     assert (each.n_clusters, alone.n_clusters) == (301, None)
+    assert [check.passed for check in each.checks] == [True] * 3
+
+
+def test_clusters_may_reach_over_groups():
+    # Without equalities a group's parameters have the errors of a model of that group alone.
+    both = cfa(ROWS, THREE, estimator="mlr", groups="sex", cluster="class").estimates
+    for sex, part in ROWS.groupby("sex"):
+        alone = cfa(part, THREE, estimator="mlr", cluster="class").estimates
+        c, own = ROWS["class"].nunique(), part["class"].nunique()
+        factor = np.sqrt(c / (c - 1) / (own / (own - 1)))
+        mine = both[both["group"] == str(sex)]["std_error"].to_numpy()
+        assert mine == pytest.approx(factor * alone["std_error"].to_numpy(), rel=1e-6)
 
 
 def test_two_items_by_hand():
@@ -320,8 +332,31 @@ def test_a_heywood_case_is_named():
 REFUSED = {
     "cfa_not_identified": lambda: cfa(ROWS, "f =~ x1 + x2"),
     "cfa_too_few_people": lambda: cfa(ROWS.head(20), THREE),
+    "cfa_few_clusters": lambda: cfa(ROWS, THREE, estimator="mlr", cluster="school"),
     "cfa_singular_covariance": lambda: cfa(ROWS.assign(x9=ROWS["x7"] + ROWS["x8"]), THREE),
 }
+
+
+def test_other_items_and_other_ways_to_fix_the_scale():
+    unit = np.array([1e3, 1, 1e-3, 10, 1, 100, 1e-2, 1, 50])
+    assert cfa(ROWS[X] * unit, THREE).fit.chi2 == pytest.approx(85.30552177)
+    turned = cfa(ROWS.assign(x1=-ROWS["x1"], x2=-ROWS["x2"]), THREE)
+    assert turned.fit.chi2 == pytest.approx(85.30552177)
+    ladders = [invariance(ROWS, THREE, groups="school", std_lv=std_lv).steps["chi2"] for std_lv in (False, True)]
+    assert ladders[0].to_numpy() == pytest.approx(ladders[1].to_numpy(), abs=1e-8)
+
+
+def test_a_factor_with_one_item_and_a_model_that_fits_by_construction():
+    assert cfa(ROWS, "a =~ x1\nb =~ x4 + x5 + x6\nx1 ~~ 0*x1").fit.df == 2
+    assert cfa(ROWS, "a =~ x1\nb =~ x4 + x5 + x6").code == "cfa_not_identified"
+    exact = cfa(ROWS, "b =~ x4 + x5 + x6", estimator="mlr")
+    assert (exact.fit.df, exact.fit.cfi, exact.fit.rmsea) == (0, 1, 0) and np.isnan(exact.fit.p_value)
+
+
+def test_groups_without_answers_are_refused():
+    lost = ROWS.assign(x1=ROWS["x1"].mask(ROWS["school"] == "Pasteur"))
+    for estimator in ("ml", "mlr"):
+        assert cfa(lost, THREE, groups="school", estimator=estimator).code == "cfa_too_few_people"
 
 
 @pytest.mark.parametrize("code", list(REFUSED))
@@ -390,6 +425,8 @@ def test_faults_of_the_text(model, words):
 
 CALLS = [
     (ParamsError, "'x99~1' in partial", lambda: invariance(ROWS, THREE, groups="school", partial=("x99~1",))),
+    (ParamsError, "no step makes these equal: visual=~x1, speed~1", lambda: invariance(
+        ROWS, THREE, groups="school", partial=("visual=~x1", "speed~1", "x3~1"))),
     (ParamsError, "no column 'town'", lambda: cfa(ROWS, THREE, groups="town")),
     (ParamsError, "is no group", lambda: cfa(ROWS, THREE, groups="school", reference="Elsewhere")),
     (ParamsError, "knows no clusters", lambda: cfa(ROWS, THREE, cluster="class")),

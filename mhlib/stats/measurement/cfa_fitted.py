@@ -17,6 +17,8 @@ from mhlib.stats.measurement.cfa_table import ParameterTable
 
 # Bentler & Chou (1987): fewer people a free parameter give estimates that are not to be trusted.
 ENOUGH_PER_PARAMETER = 5
+# Fewer clusters leave a sandwich too small by chance more often than not.
+FEWEST_CLUSTERS = 10
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -189,8 +191,33 @@ def improper(built: Structure, found: Found) -> tuple[str, ...]:
     return tuple(cases)
 
 
-def model_checks(fitted: Fitted) -> tuple[Check, ...]:
-    """What should hold beside the fit: proper variances, and enough people for the number of parameters."""
+def few_clusters(n_clusters: int | None) -> Refused | None:
+    """The refusal of errors by cluster from a handful of clusters; None when there are enough, or no clusters."""
+    if n_clusters is None or n_clusters >= FEWEST_CLUSTERS:
+        return None
+    return Refused(
+        "cfa_few_clusters",
+        message(
+            "Standard errors by school need at least {least} schools; there are {found}.",
+            least=FEWEST_CLUSTERS,
+            found=n_clusters,
+        ),
+        message("Answers from at least {least} schools, or errors that take pupils as independent, said so.",
+                least=FEWEST_CLUSTERS),
+    )  # fmt: skip
+
+
+def cluster_check(fitted: Fitted, n_clusters: int | None) -> tuple[Check, ...]:
+    """Whether clusters outnumber parameters, so that scores by cluster span them; empty without clusters."""
+    if n_clusters is None:
+        return ()
+    detail = message("{clusters} schools, {parameters} free parameters", clusters=n_clusters,
+                     parameters=fitted.built.n_free)  # fmt: skip
+    return (Check(message("More schools than free parameters"), n_clusters > fitted.built.n_free, detail),)
+
+
+def model_checks(fitted: Fitted, n_clusters: int | None = None) -> tuple[Check, ...]:
+    """What should hold beside the fit: proper variances, and enough people (and schools) for the number of parameters."""
     cases = fitted.improper
     own, n = own_parameters(fitted.table), fitted.moments.n
     thin = [g for g, people, count in zip(fitted.table.groups, n, own, strict=True)
@@ -211,4 +238,5 @@ def model_checks(fitted: Fitted) -> tuple[Check, ...]:
             if thin
             else message("At least {least} people a free parameter.", least=ENOUGH_PER_PARAMETER),
         ),
+        *cluster_check(fitted, n_clusters),
     )  # fmt: skip

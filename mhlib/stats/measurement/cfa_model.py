@@ -13,7 +13,7 @@ import pandas as pd
 from mhlib.errors import DataError, DesignError, ParamsError
 from mhlib.findings import Check, Refused
 from mhlib.stats import inputs
-from mhlib.stats.measurement.cfa_fitted import Fitted, fit_table, model_checks
+from mhlib.stats.measurement.cfa_fitted import Fitted, few_clusters, fit_table, model_checks
 from mhlib.stats.measurement.cfa_indices import FitIndices, residual_correlations
 from mhlib.stats.measurement.cfa_modification import equality_table, modification_table
 from mhlib.stats.measurement.cfa_moments import (
@@ -141,7 +141,8 @@ def cfa(
     information : {'expected', 'observed'}
         For the errors of "ml".
     cluster : str or array-like, optional
-        School or class, for "mlr": errors and chi2 then allow for people of a cluster being alike.
+        School or class, for "mlr": errors and chi2 then allow for people of a cluster being alike. Intercepts are then
+        parameters, as in lavaan; a cluster may reach over several groups.
     conf_level : float
     **options
         For "wlsmv" only.
@@ -150,7 +151,8 @@ def cfa(
     -------
     CfaResult or Refused
         People who miss an item of the model are left out and counted by group. Refusals: `cfa_not_identified`,
-        `cfa_too_few_people` (fewer than free parameters in a group), `cfa_singular_covariance`, `cfa_not_converged`.
+        `cfa_too_few_people` (fewer than free parameters in a group), `cfa_few_clusters` (fewer than 10),
+        `cfa_singular_covariance`, `cfa_not_converged`.
 
     Raises
     ------
@@ -181,7 +183,10 @@ def cfa(
     moments = moments_of_rows(rows)
     fourth = None
     if estimator == "mlr" and (moments.n > 1).all():
-        fourth = fourth_moments(rows, moments, clusters_of(data, cluster, rows, where="cfa"))
+        clusters = clusters_of(data, cluster, rows, where="cfa")
+        if refused := few_clusters(clusters and clusters[1]):
+            return refused
+        fourth = fourth_moments(rows, moments, clusters)
     fitted = fit_table(table, moments, estimator=estimator, information=information, fourth=fourth)
     return fitted if isinstance(fitted, Refused) else cfa_record(fitted, conf_level, fourth)
 
@@ -272,7 +277,7 @@ def cfa_record(fitted: Fitted, conf_level: float, fourth: FourthMoments | None) 
         equalities=equality_table(fitted) if several else None,
         residuals={g: pd.DataFrame(r, index=names, columns=names) for g, r in zip(groups, rest, strict=True)},
         improper=fitted.improper,
-        checks=model_checks(fitted),
+        checks=model_checks(fitted, n_clusters),
         groups=groups,
         n_by_group=dict(zip(groups, map(int, moments.n), strict=True)),
         n_excluded_by_group=dict(zip(groups, map(int, moments.n_excluded), strict=True)),

@@ -23,9 +23,9 @@ def modification_table(fitted: Fitted) -> pd.DataFrame:
     Returns
     -------
     DataFrame
-        `term, group, lhs, op, rhs, mi, p_value, epc, epc_std`, largest `mi` first. `mi` is the fall in chi2 (df 1) to
-        expect from freeing the parameter, `epc` its expected value, `epc_std` the same in standardised units. NaN where
-        freeing it would leave the model without identification.
+        `term, group, lhs, op, rhs, mi, p_value, epc, epc_std`, largest `mi` first. `mi` is the fall in the plain chi2
+        (df 1) to expect from freeing the parameter, for "mlr" too; `epc` its expected value, `epc_std` the same in
+        standardised units. NaN where freeing it would leave the model without identification.
 
     Notes
     -----

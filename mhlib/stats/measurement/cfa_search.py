@@ -139,9 +139,9 @@ def curved_direction(curved: np.ndarray, gradient: np.ndarray, step: np.ndarray)
     """Newton's step where the true curvature is positive definite, else `step`: near the optimum it doubles the digits."""
     try:
         np.linalg.cholesky(curved)
+        return np.linalg.solve(curved, gradient)
     except np.linalg.LinAlgError:
         return step
-    return np.linalg.solve(curved, gradient)
 
 
 def direction(information: np.ndarray, gradient: np.ndarray, damping: float) -> tuple[np.ndarray, float]:

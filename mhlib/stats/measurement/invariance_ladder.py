@@ -11,7 +11,7 @@ import pandas as pd
 from mhlib.errors import ParamsError
 from mhlib.findings import Message, Refused, message
 from mhlib.stats import inputs
-from mhlib.stats.measurement.cfa_fitted import Fitted
+from mhlib.stats.measurement.cfa_fitted import Fitted, few_clusters
 from mhlib.stats.measurement.cfa_model import ESTIMATORS, clusters_of, columns_of, demand_frame, demand_options
 from mhlib.stats.measurement.cfa_moments import (
     Moments,
@@ -158,7 +158,10 @@ def invariance(
     moments = moments_of_rows(rows)
     fourth = None
     if estimator == "mlr" and (moments.n > 1).all():
-        fourth = fourth_moments(rows, moments, clusters_of(data, cluster, rows, where=where))
+        clusters = clusters_of(data, cluster, rows, where=where)
+        if refused := few_clusters(clusters and clusters[1]):
+            return refused
+        fourth = fourth_moments(rows, moments, clusters)
     return ladder(build, moments, estimator=estimator, fourth=fourth, partial=partial, last=last, conf_level=conf_level)
 
 
@@ -237,6 +240,23 @@ def builder(model: str, columns: Sequence[str], groups: Sequence[str], std_lv: b
     return build
 
 
+def demand_partial(build: object, partial: Sequence[str]) -> None:
+    """Stop at parameters that are unknown or that no step makes equal, before anything is fitted.
+
+    Raises
+    ------
+    ParamsError
+    """
+    build((), partial)
+    whole = build(EQUAL["strict"], ()).n_free
+    if idle := [name for name in partial if build(EQUAL["strict"], (name,)).n_free == whole]:
+        raise ParamsError(
+            "invariance(partial)",
+            "no step makes these equal: " + ", ".join(idle),
+            allowed="loadings (but the first of a factor), intercepts and residual variances of items",
+        )
+
+
 def ladder(
     build: object,
     moments: Moments,
@@ -249,7 +269,7 @@ def ladder(
 ) -> InvarianceResult | Refused:
     """Fit and compare the steps."""
     partial = tuple(name.replace(" ", "") for name in partial)
-    build((), partial)  # an unknown partial parameter is an error before anything is fitted
+    demand_partial(build, partial)
     steps = plan_steps(last, partial)
     models, stopped = fit_steps(steps, build, moments, estimator=estimator, fourth=fourth)
     if "configural" not in models:
