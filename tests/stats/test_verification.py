@@ -293,6 +293,9 @@ def test_no_covariate_no_dependence():
     test, case = rows_of(SPECT)
     with pytest.raises(DesignError, match="do not tell how verification depended"):
         nonignorable_verification(test, case, covariates=pd.DataFrame(index=range(len(test))))
+    idle = np.random.default_rng(7).integers(0, 2, len(test))
+    with pytest.raises(DesignError, match="do not tell how verification depended"):
+        nonignorable_verification(test, case, covariates=pd.Series(idle))
 
 
 def test_bands_and_covariates_of_the_corrected_area(rng):

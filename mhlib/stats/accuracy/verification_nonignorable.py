@@ -22,6 +22,8 @@ from mhlib.stats.terms import term_frame
 # Information this uneven (smallest over largest eigenvalue, after scaling) says nothing about some direction.
 FLAT = 1e-7
 TINY = 1e-300
+# A log odds ratio less certain than this spans a factor of fifty: the data are silent, and the other errors unreliable.
+WIDEST = 1.0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -70,7 +72,8 @@ def nonignorable_verification(
     Raises
     ------
     DesignError
-        A likelihood that is flat in some direction: these data do not tell the dependence from the case rates.
+        A likelihood flat in some direction, or a log odds ratio with a standard error above 1: these data do not
+        tell the dependence from the case rates.
 
     Notes
     -----
@@ -156,14 +159,15 @@ def inverse_of_identified(information: np.ndarray, where: str) -> np.ndarray:
     if not flat:
         values = np.linalg.eigvalsh(information / np.outer(size, size))
         flat = values[0] <= FLAT * values[-1]
-    if flat:
+    covariance = np.full_like(information, np.inf) if flat else np.linalg.inv(information)
+    if not 0 <= covariance[-1, -1] <= WIDEST**2:
         raise DesignError(
             where,
             "these data do not tell how verification depended on the case status",
             allowed="covariates that move the case rate, and verified people among them",
             remedy="read verification_sensitivity: it shows every dependence side by side",
         )
-    return np.linalg.inv(information)
+    return covariance
 
 
 def record(
