@@ -1,7 +1,7 @@
 """Item response theory against its own truth: coverage of slopes and thresholds, size of the fit and DIF tests, lz.
 
-One fit is dear next to a table, so 600 and 400 replicates stand here instead of 2,000: the Monte Carlo interval of a
-single claim is then up to five points wide, and averages over parameters are held to one point as well.
+One fit is dear next to a table, so 1,000 and 500 replicates stand here instead of 2,000: the Monte Carlo interval of a
+single claim is then up to four points wide, and averages over parameters are held to one point as well.
 """
 
 import numpy as np
@@ -34,7 +34,7 @@ def holds(hits: int, replicates: int, nominal: float, claims: int) -> bool:
 
 @pytest.mark.slow
 def test_slopes_and_thresholds_are_covered_and_fit_tests_hold_their_size():
-    replicates, rng = 600, np.random.default_rng([6, 20261124])
+    replicates, rng = 1000, np.random.default_rng([6, 20261124])
     truth = np.concatenate([SLOPES, THRESHOLDS.ravel()])
     covered, overall, by_item, odd, expected = np.zeros(24), 0, np.zeros(6), [], []
     for r in range(replicates):
@@ -58,7 +58,7 @@ def test_slopes_and_thresholds_are_covered_and_fit_tests_hold_their_size():
 
 @pytest.mark.slow
 def test_the_dif_test_holds_its_size_and_the_latent_mean_its_coverage():
-    replicates, rng = 400, np.random.default_rng([7, 20261124])
+    replicates, rng = 500, np.random.default_rng([7, 20261124])
     false, missed, covered = 0, 0, 0
     for r in range(replicates):
         group = np.repeat([0, 1], 500)
@@ -68,7 +68,7 @@ def test_the_dif_test_holds_its_size_and_the_latent_mean_its_coverage():
         error = models.latent_errors(frozenset())[0]
         covered += abs(models.fit().at.groups[1].mean + 0.4) <= 1.96 * error
         if r < 100:
-            rows = np.vstack([answers(rng, 500), answers(rng, 500, mean=-0.4, shift=0.5)])
+            rows = np.vstack([answers(rng, 500), answers(rng, 500, mean=-0.4, shift=0.6)])
             models = two_groups(coded_answers(rows, where="test", group=group), group == 1)
             missed += ratio_test(models.fit(), models.fit({0}))[2] > 0.05
     assert holds(false, replicates, 0.05, 2), false / replicates

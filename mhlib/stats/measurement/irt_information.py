@@ -42,9 +42,9 @@ def conditional_scores(
     marginal = (weighted @ right.T).ravel()[piece.cell]
     result = np.empty((len(piece.cell), len(scores)))
     for p, score in enumerate(scores):
-        of_left = score[piece.first_categories]
-        if of_left.any():
-            product = (weighted * (piece.first @ of_left)) @ right.T
+        side = np.flatnonzero(score[piece.first_categories].any(axis=1))
+        if len(side):
+            product = (weighted * (piece.first[:, side] @ score[piece.first_categories][side])) @ right.T
         else:
             product = weighted @ (right * (piece.second @ score[piece.second_categories])).T
         result[:, p] = product.ravel()[piece.cell] / marginal
