@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 from mhlib.errors import DataError, DesignError, ParamsError
 from mhlib.stats.accuracy import (
     VerificationCounts,
+    allocate_verification,
     bands_check,
     circular_criterion_refusal,
     corrected_refusal,
@@ -388,3 +389,23 @@ def test_a_criterion_made_from_the_screen_is_circular(rng):
     spoilt = made["cubed"].astype(float)
     spoilt.iloc[:3] = 0
     assert circular_criterion_refusal(score, interview, criterion=pd.DataFrame({"q": spoilt})) is None
+
+
+def test_no_interview_is_better_placed_in_another_band(rng):
+    score = rng.binomial(27, 0.2, 20_000)
+    rates = np.array([0.002, 0.01, 0.04])
+    bands = allocate_verification(score, cutoff=10, n=600, bands=[4, 7], case_rate=rates)
+    people, sample = bands["n_people"].to_numpy(), bands["n_sample"].to_numpy()
+
+    def variance(n):
+        """Of the estimated number of missed cases."""
+        return (people**2 * rates * (1 - rates) / n).sum()
+
+    assert sample.sum() == 600 and (sample <= people).all()
+    assert variance(sample) < variance(600 * people / people.sum())
+    for to in range(3):
+        for off in range(3):
+            moved = sample.copy()
+            moved[to], moved[off] = moved[to] + 2, moved[off] - 2
+            if to != off and (moved <= people).all() and (moved > 0).all():
+                assert variance(moved) >= variance(sample) * (1 - 1e-9)
