@@ -362,8 +362,12 @@ def test_what_cannot_be_carried_is_refused(polytomous):
     assert graded_fit(three).code == "irt_too_few_items"
     lost = graded_response(frame, max_iterations=2)
     assert not lost.converged and lost.notes
-    for call in (graded_fit, item_fit, local_dependence, lambda m: person_fit(m, frame)):
+    for call in (graded_fit, item_fit, local_dependence, measurement_precision):
         assert call(lost).code == "irt_not_converged"
+    for call in (person_fit, theta_scores):
+        assert call(lost, frame).code == "irt_not_converged"
+    twins = graded_response(frame.assign(b=frame["a"]))
+    assert not twins.converged and any("could not be pinned down" in note.template for note in twins.notes)
 
 
 def test_bad_input_is_told(polytomous):

@@ -16,7 +16,7 @@ from mhlib.stats.measurement.dif_items import dif, dif_from_counts
 from mhlib.stats.measurement.dif_record import DifResult
 from mhlib.stats.measurement.dif_shift import DifImpactResult, dif_impact
 from mhlib.stats.measurement.efa_model import EfaResult, efa, efa_from_correlation
-from mhlib.stats.measurement.graded_fit_test import GradedFitResult, graded_fit
+from mhlib.stats.measurement.graded_c2 import GradedFitResult, graded_fit
 from mhlib.stats.measurement.graded_model import GradedResponseResult, graded_response, graded_response_from_counts
 from mhlib.stats.measurement.graded_precision import PrecisionResult, measurement_precision
 from mhlib.stats.measurement.icc_forms import IccResult, icc, icc_from_moments
@@ -34,7 +34,12 @@ from mhlib.stats.measurement.ordinal_omega import OrdinalOmegaResult, categorica
 from mhlib.stats.measurement.ordinal_record import CfaOrdinalResult
 from mhlib.stats.measurement.parallel_table import ParallelResult, parallel_analysis, parallel_analysis_from_correlation
 from mhlib.stats.measurement.person_fit_lz import PersonFitResult, person_fit
-from mhlib.stats.measurement.polychoric_correlation import PolychoricResult, polychoric, polychoric_from_tables
+from mhlib.stats.measurement.polychoric_correlation import (
+    PolychoricResult,
+    polychoric,
+    polychoric_from_tables,
+    polychoric_matrix,
+)
 from mhlib.stats.measurement.reliability import (
     AlphaResult,
     alpha_from_covariance,
@@ -132,6 +137,7 @@ __all__ = [
     "person_fit",
     "polychoric",
     "polychoric_from_tables",
+    "polychoric_matrix",
     "response_quality",
     "retest",
     "retest_from_moments",

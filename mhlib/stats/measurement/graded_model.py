@@ -9,18 +9,18 @@ import numpy as np
 import pandas as pd
 
 from mhlib.errors import DataError, DesignError
-from mhlib.findings import Message, message
+from mhlib.findings import Message, Refused, message
 from mhlib.stats import inputs
 from mhlib.stats.intervals import critical
 from mhlib.stats.measurement.irt_answers import Answers, Patterns, coded_answers, patterns_of
 from mhlib.stats.measurement.irt_curves import Curves, Layout, curves, layout_of
 from mhlib.stats.measurement.irt_information import observed_information
 from mhlib.stats.measurement.irt_likelihood import blocks_of
-from mhlib.stats.measurement.irt_problem import POINTS, Maximum, Problem, maximise, starting_values
+from mhlib.stats.measurement.irt_problem import POINTS, STEEP, Maximum, Problem, maximise, starting_values
 from mhlib.stats.terms import term_frame
 
 SLOPES = {"free": "graded response model", "common": "graded response model with one slope (Rasch family)"}
-SMALL_SAMPLE, STEEP = 500, 10.0
+SMALL_SAMPLE = 500
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -44,7 +44,8 @@ class GradedResponseResult:
     log_likelihood, aic, bic : float
     n_parameters, n_patterns, n_iterations : int
     converged : bool
-        Whether the gradient vanished and the information is positive definite there.
+        Whether the gradient vanished, the information is positive definite there, and no slope is beyond 10 (61 points
+        cannot tell such a slope from an infinite one).
     decrement : float
         g' H^-1 g where the optimiser stopped: twice the log-likelihood that a further step would gain.
     negative : tuple of str
@@ -284,7 +285,7 @@ def record(
     p, loglik, defined = len(top.x), top.at.loglik, bool(np.isfinite(covariance).all())
     negative = tuple(name for name, slope in zip(answers.names, a, strict=True) if slope < 0)
     steep = tuple(name for name, slope in zip(answers.names, a, strict=True) if abs(slope) > STEEP)
-    converged = top.converged and defined
+    converged = top.converged and defined and not steep
     return GradedResponseResult(
         names=answers.names,
         values=answers.values,
@@ -310,6 +311,15 @@ def record(
         n_excluded=n_excluded,
         method=f"{SLOPES[slopes]}, marginal maximum likelihood, Louis (1982) standard errors",
         conf_level=conf_level,
+    )
+
+
+def refused_model() -> Refused:
+    """Nothing is computed from a model that was not found."""
+    return Refused(
+        "irt_not_converged",
+        message("The item response model did not converge, so nothing is computed from it."),
+        message("More people, or fewer and better filled answer categories."),
     )
 
 

@@ -11,8 +11,8 @@ import pandas as pd
 from scipy.optimize import brentq
 
 from mhlib.errors import ParamsError
-from mhlib.findings import Message, message
-from mhlib.stats.measurement.graded_model import GradedResponseResult
+from mhlib.findings import Message, Refused, message
+from mhlib.stats.measurement.graded_model import GradedResponseResult, refused_model
 from mhlib.stats.measurement.irt_curves import item_information, sum_by_item
 from mhlib.stats.measurement.irt_likelihood import indicators
 from mhlib.stats.measurement.irt_problem import POINTS, point_weights
@@ -77,7 +77,7 @@ class PrecisionResult:
         return term_frame(rows)
 
 
-def measurement_precision(model: GradedResponseResult, *, cutoffs: Sequence[float] = ()) -> PrecisionResult:
+def measurement_precision(model: GradedResponseResult, *, cutoffs: Sequence[float] = ()) -> PrecisionResult | Refused:
     """Test and item information, conditional standard errors, reliability, and all of it at the cut-offs.
 
     Parameters
@@ -88,9 +88,9 @@ def measurement_precision(model: GradedResponseResult, *, cutoffs: Sequence[floa
 
     Returns
     -------
-    PrecisionResult
-        Rows at a cut-off are NaN where an item runs against the rest (see `notes`): the expected score is then not
-        monotone in theta.
+    PrecisionResult or Refused
+        Refused `irt_not_converged`. Rows at a cut-off are NaN where an item runs against the rest (see `notes`): the
+        expected score is then not monotone in theta.
 
     Raises
     ------
@@ -103,6 +103,8 @@ def measurement_precision(model: GradedResponseResult, *, cutoffs: Sequence[floa
     References: Samejima (1969); Lord & Wingersky (1984) APM 8:453; Green et al. (1984) JEM 21:347 (reliability).
     Checked against: tests/oracle/irt_anchors.csv (mirt).
     """
+    if not model.converged:
+        return refused_model()
     theta = np.linspace(-4, 4, 161)
     curve = curve_at(model, theta)
     information = item_information(model.curves_at(theta), model.slopes, model.layout)
@@ -146,7 +148,7 @@ def curve_at(model: GradedResponseResult, theta: np.ndarray) -> pd.DataFrame:
         {
             "theta": theta,
             "information": information,
-            "std_error_theta": 1 / np.sqrt(information),
+            "std_error_theta": 1 / np.sqrt(np.maximum(information, 1e-300)),
             "expected_score": mean.sum(axis=0),
             "std_error_score": np.sqrt(variance.sum(axis=0)),
         }

@@ -14,7 +14,7 @@ from mhlib.stats import inputs
 from mhlib.stats.intervals import critical
 from mhlib.stats.measurement.irt_answers import Answers, coded_answers
 from mhlib.stats.measurement.irt_dif_effects import item_curves, item_effects, mean_shift, total_shift
-from mhlib.stats.measurement.irt_dif_models import TwoGroups, ratio_test, two_groups
+from mhlib.stats.measurement.irt_dif_models import TwoGroups, ratio_test, sound, two_groups
 from mhlib.stats.measurement.irt_item_fit import adjusted
 from mhlib.stats.terms import term_frame
 
@@ -151,7 +151,7 @@ def dif_likelihood_ratio(
     answers = coded_answers(items, where=where, min_count=max(min_count, 1), group=side)
     held = anchor_numbers(answers.names, anchors, where=where)
     models = two_groups(answers, side == 1)
-    if not models.fit(free_at_first(held, len(answers.names))).converged:
+    if not sound(models.fit(free_at_first(held, len(answers.names)))):
         return refused_converged()
     table, freed, rounds = tested(models, answers, held, purify, alpha, min_area)
     return dif_record(models, answers, table, freed, held, names, side, rounds, cutoffs, conf_level)
@@ -257,7 +257,7 @@ def tested_item(models: TwoGroups, name: str, j: int, freed: frozenset[int], val
         "nonuniform_statistic": other,
         "nonuniform_p": other_p,
         **item_effects(free, j, values, models.layout),
-        "converged": equal.converged and shifted.converged and free.converged,
+        "converged": sound(equal) and sound(shifted) and sound(free),
     }
 
 

@@ -13,6 +13,7 @@ from mhlib.stats.measurement.irt_answers import Answers, patterns_of
 from mhlib.stats.measurement.irt_curves import Layout, layout_of
 from mhlib.stats.measurement.irt_likelihood import Block, blocks_of
 from mhlib.stats.measurement.irt_problem import (
+    STEEP,
     Maximum,
     Problem,
     maximise,
@@ -82,6 +83,11 @@ def index_between(layout: Layout, free: frozenset[int], shifted: frozenset[int])
     focal = np.where(own, size - 1 + np.cumsum(own), np.arange(size))
     last = size + int(own.sum())
     return np.concatenate([np.arange(size), focal, [last, last + 1]])
+
+
+def sound(top: Maximum) -> bool:
+    """Whether a fit converged with every slope pinned down."""
+    return top.converged and all(np.abs(group.slopes).max() <= STEEP for group in top.at.groups)
 
 
 def ratio_test(small: Maximum, large: Maximum) -> tuple[float, int, float]:

@@ -9,8 +9,8 @@ import pandas as pd
 from scipy import stats
 
 from mhlib.findings import Refused
-from mhlib.stats.measurement.graded_fit_test import complete_model, refused_fit
-from mhlib.stats.measurement.graded_model import GradedResponseResult
+from mhlib.stats.measurement.graded_c2 import complete_model
+from mhlib.stats.measurement.graded_model import GradedResponseResult, refused_model
 from mhlib.stats.measurement.irt_problem import POINTS, point_weights
 from mhlib.stats.measurement.irt_sum_scores import item_parts, sum_score_probabilities, without_each
 from mhlib.stats.terms import term_frame
@@ -57,7 +57,7 @@ def item_fit(model: GradedResponseResult, *, min_expected: float = 1.0) -> ItemF
     """
     whole = complete_model(model) if model.converged else None
     if whole is None or not whole.converged:
-        return refused_fit()
+        return refused_model()
     expected = expected_tables(whole)
     own = np.array([len(b) + 1 for b in whole.thresholds]) - (whole.slope_model == "common")
     rows = []

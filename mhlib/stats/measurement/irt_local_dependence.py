@@ -9,8 +9,7 @@ import pandas as pd
 from scipy import stats
 
 from mhlib.findings import Refused
-from mhlib.stats.measurement.graded_fit_test import refused_fit
-from mhlib.stats.measurement.graded_model import GradedResponseResult
+from mhlib.stats.measurement.graded_model import GradedResponseResult, refused_model
 from mhlib.stats.measurement.graded_precision import posterior_moments
 from mhlib.stats.measurement.irt_curves import Layout, sum_by_item
 from mhlib.stats.measurement.irt_item_fit import adjusted
@@ -74,7 +73,7 @@ def local_dependence(model: GradedResponseResult, *, threshold: float = 0.2) -> 
     41:178 (0.2 above the mean). Checked against: tests/oracle/irt_anchors.csv (mirt).
     """
     if not model.converged:
-        return refused_fit()
+        return refused_model()
     layout, counts = model.layout, model.patterns.counts
     seen = indicators(model.patterns.codes, layout.first_category)
     observed = (seen * counts[:, None]).T @ seen

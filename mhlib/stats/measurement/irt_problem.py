@@ -23,6 +23,8 @@ from mhlib.stats.measurement.irt_likelihood import Block, Expected, expect
 
 POINTS = np.linspace(-6, 6, 61)
 MEMORY, RESCALE, TOLERANCE = 30, 5, 1e-9
+# A slope beyond this is not told from an infinite one by points 0.2 apart.
+STEEP = 10.0
 
 
 @dataclass(frozen=True, slots=True)

@@ -7,7 +7,8 @@ from dataclasses import dataclass, field
 import numpy as np
 import pandas as pd
 
-from mhlib.stats.measurement.graded_model import GradedResponseResult
+from mhlib.findings import Refused
+from mhlib.stats.measurement.graded_model import GradedResponseResult, refused_model
 from mhlib.stats.measurement.graded_precision import explained, posterior_moments
 from mhlib.stats.measurement.irt_answers import patterns_of, recoded
 from mhlib.stats.terms import term_frame
@@ -46,7 +47,7 @@ class ThetaScores:
         )
 
 
-def theta_scores(model: GradedResponseResult, items: object) -> ThetaScores:
+def theta_scores(model: GradedResponseResult, items: object) -> ThetaScores | Refused:
     """Expected a posteriori scores under a fitted graded response model.
 
     Parameters
@@ -57,8 +58,8 @@ def theta_scores(model: GradedResponseResult, items: object) -> ThetaScores:
 
     Returns
     -------
-    ThetaScores
-        People without any answer are NaN and counted in `n_excluded`.
+    ThetaScores or Refused
+        Refused `irt_not_converged`. People without any answer are NaN and counted in `n_excluded`.
 
     Raises
     ------
@@ -70,6 +71,8 @@ def theta_scores(model: GradedResponseResult, items: object) -> ThetaScores:
     theta = E(theta | answers), normal prior with mean 0 and variance 1 on 61 points. Reference: Bock & Mislevy (1982).
     Checked against: tests/oracle/irt_anchors.csv (mirt).
     """
+    if not model.converged:
+        return refused_model()
     codes = recoded(items, model.values, model.merged, model.names, where="theta_scores")
     found = patterns_of(codes, np.array([len(values) for values in model.values]))
     mean, sd = posterior_moments(model, found.codes)

@@ -11,8 +11,7 @@ from mhlib.errors import ParamsError
 from mhlib.findings import Refused
 from mhlib.stats import inputs
 from mhlib.stats.intervals import binomial
-from mhlib.stats.measurement.graded_fit_test import refused_fit
-from mhlib.stats.measurement.graded_model import GradedResponseResult
+from mhlib.stats.measurement.graded_model import GradedResponseResult, refused_model
 from mhlib.stats.measurement.graded_precision import posterior_moments
 from mhlib.stats.measurement.irt_answers import MISSING, Patterns, patterns_of, recoded
 from mhlib.stats.measurement.irt_curves import sum_by_item
@@ -120,7 +119,7 @@ def person_fit(
     if n_simulated < 1000:
         raise ParamsError("person_fit(n_simulated)", f"is {n_simulated}", allowed="1000 or more")
     if not model.converged:
-        return refused_fit()
+        return refused_model()
     codes = recoded(items, model.values, model.merged, model.names, where="person_fit")
     sizes = np.array([len(values) for values in model.values])
     found = patterns_of(codes, sizes)

@@ -11,7 +11,7 @@ from scipy import stats
 from scipy.optimize import brentq
 
 from mhlib.findings import Refused, message
-from mhlib.stats.measurement.graded_model import GradedResponseResult, fitted, index_of
+from mhlib.stats.measurement.graded_model import GradedResponseResult, fitted, index_of, refused_model
 from mhlib.stats.measurement.irt_answers import Answers, Patterns
 from mhlib.stats.measurement.irt_curves import Layout, curves
 from mhlib.stats.measurement.irt_moments import Moments, model_moments, observed_moments
@@ -85,10 +85,10 @@ def graded_fit(model: GradedResponseResult) -> GradedFitResult | Refused:
     Checked against: tests/oracle/irt_anchors.csv (mirt).
     """
     if not model.converged:
-        return refused_fit()
+        return refused_model()
     whole = complete_model(model)
     if whole is None or not whole.converged:
-        return refused_fit()
+        return refused_model()
     layout, index = whole.layout, index_of(whole.layout, whole.slope_model)
     codes, counts = whole.patterns.codes, whole.patterns.counts
     seen, observed = observed_moments(codes, counts, layout)
@@ -118,15 +118,6 @@ def graded_fit(model: GradedResponseResult) -> GradedFitResult | Refused:
         n_excluded=model.n_used + model.n_excluded - n,
         method=f"{name} limited-information test, 90 % interval of RMSEA",
         conf_level=model.conf_level,
-    )
-
-
-def refused_fit() -> Refused:
-    """No test of a model that was not found."""
-    return Refused(
-        "irt_not_converged",
-        message("The item response model did not converge, so its fit cannot be tested."),
-        message("More people, or fewer and better filled answer categories."),
     )
 
 
