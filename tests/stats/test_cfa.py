@@ -560,3 +560,30 @@ def test_ordered_answers_go_to_their_own_estimator():
     found = cfa(cut, THREE, estimator="wlsmv", std_lv=True)
     # C8, ordinal copy: lavaan's scaled-shifted chi2 of the items cut at their quartiles.
     assert found.fit.loc["scaled", "chi2"] == pytest.approx(74.1524845, rel=1e-4)
+
+
+def test_what_stands_beside_the_estimates_by_hand():
+    found = invariance(ROWS, THREE, groups="school", reference="Pasteur", partial=("x3~1", "x7~1"))
+    fitted = found.models["partial_scalar"]
+    places = {(row.name, row.group): free for row, free in zip(fitted.table.rows, fitted.table.free, strict=True)}
+    contrast = np.zeros(fitted.built.n_free)
+    for item in ("x3~1", "x7~1"):
+        contrast[places[item, 1]], contrast[places[item, 0]] = 1, -1
+    error = np.sqrt(contrast @ fitted.covariance @ contrast)
+    assert found.score_effect["std_error"].to_numpy() == pytest.approx([error] * 3)
+    spread = np.sqrt(np.diag(fitted.found.point.at.latent[0]))
+    means = found.latent_means
+    assert means["effect"].to_numpy() == pytest.approx((means["estimate"] / spread).to_numpy())
+    three = FITTED["three"]()
+    table = three.estimates.set_index("term")["estimate"]
+    asked = three.modification.set_index("term")
+    scale = {"x7~~x8": 1 / np.sqrt(table["x7~~x7"] * table["x8~~x8"]),
+             "visual=~x9": np.sqrt(table["visual~~visual"] / three.fitted.found.point.sigma[0, 8, 8])}  # fmt: skip
+    for term, factor in scale.items():
+        assert asked.at[term, "epc_std"] == pytest.approx(asked.at[term, "epc"] * factor)
+
+
+def test_one_cluster_a_person_in_a_model_that_groups_share():
+    plain = school(equal=LADDER["scalar"], estimator="mlr").estimates["std_error"]
+    each = school(equal=LADDER["scalar"], estimator="mlr", cluster=np.arange(len(ROWS))).estimates["std_error"]
+    assert each.to_numpy() == pytest.approx(np.sqrt(301 / 300) * plain.to_numpy(), rel=1e-9)
