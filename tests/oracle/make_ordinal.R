@@ -90,6 +90,7 @@ out(three[, c(ce.items, "gender")], "ordinal_three_rows.csv")
 out(rbind(ladder("hs", hs3, hs, "school", paste0("x", 1:9), "theta"), ladder("hs", hs3, hs, "school", paste0("x", 1:9), "delta"),
   ladder("datcat", paste("f =~", plus(u)), dc, "g", u, "theta"), ladder("bfi", ce, bfi, "gender", ce.items, "theta"),
   ladder("hs_partial", hs3, hs, "school", paste0("x", 1:9), "theta", c("x3 ~ 1", "x7 ~ 1")),
+  ladder("hs_one_threshold", hs3, hs, "school", paste0("x", 1:9), "theta", c("x3 | t2", "x3 | t3")),
   ladder("three", ce, three, "gender", ce.items, "theta")), "ordinal_invariance.csv")
 
 # 5. Reliability: ordinal alpha, categorical omega against implied (omega) and observed (omega3) variance, ordinal omega.

@@ -1,5 +1,7 @@
 """Ordered items against lavaan and semTools: polychoric correlations, WLSMV, invariance, reliability."""
 
+from dataclasses import replace
+
 import numpy as np
 import pandas as pd
 import pytest
@@ -11,11 +13,12 @@ from mhlib.errors import DataError, DesignError, ParamsError
 from mhlib.findings import Refused
 from mhlib.stats.measurement.bivariate_normal import by_owen, distribution
 from mhlib.stats.measurement.cfa_wlsmv import fit_wlsmv, fit_wlsmv_from_polychoric
-from mhlib.stats.measurement.invariance_impact_points import invariance_impact
+from mhlib.stats.measurement.invariance_impact_points import expected_points, invariance_impact
 from mhlib.stats.measurement.invariance_ordinal import STEPS, invariance_wlsmv
 from mhlib.stats.measurement.ordinal_alpha_value import ordinal_alpha
+from mhlib.stats.measurement.ordinal_model import implied
 from mhlib.stats.measurement.ordinal_omega import categorical_omega
-from mhlib.stats.measurement.polychoric_correlation import polychoric, polychoric_from_tables
+from mhlib.stats.measurement.polychoric_correlation import polychoric, polychoric_from_tables, polychoric_matrix
 
 # lavaan's own search for a correlation stops near 1e-8; scaled statistics of 150 people a group carry it to 1e-6.
 LAVAAN = 2e-6
@@ -99,6 +102,17 @@ def test_polychoric_has_the_printed_digits_of_bfi_n(read):
     navar = found.n_used * found.std_error.loc["N1", ["N2", "N3", "N4", "N5"]].to_numpy() ** 2
     assert navar == pytest.approx([0.16511627, 0.40463392, 0.66657516, 0.6656079], abs=1.5e-8)
     assert found.gamma is None
+
+
+def test_the_matrix_alone_serves_factor_and_parallel_analysis(read):
+    from mhlib.stats.measurement import efa, parallel_analysis
+
+    rows = read("bfi_n_rows")
+    assert np.array_equal(polychoric_matrix(rows.to_numpy()), polychoric(rows).correlation)
+    assert efa(rows, n_factors=1, correlation=polychoric_matrix).loadings.iloc[0, 0] > 0.8
+    chance = parallel_analysis(rows, seed=1, n_iter=20, null="permutation", correlation=polychoric_matrix)
+    observed = chance.eigenvalues.query("kind == 'component'")["observed"].to_numpy()
+    assert np.allclose(observed, np.linalg.eigvalsh(polychoric_matrix(rows))[::-1])
 
 
 def test_a_median_split_has_a_closed_form():
@@ -403,6 +417,8 @@ def test_cfa_comes_here_for_ordered_items(read):
     rows = read("ordinal_hs_rows")
     found = cfa(rows, HS3, estimator="wlsmv", std_lv=True)
     assert np.array_equal(found.fit, fit_wlsmv(rows, HS3, std_lv=True).fit)
+    with pytest.raises(ParamsError, match="no errors by cluster"):
+        cfa(rows, HS3, estimator="wlsmv", cluster="school")
 
 
 # ---- real data with published values
@@ -447,6 +463,13 @@ def test_real_scales_give_the_stated_fit(shared_data, name, model, values):
         ("datcat", "theta", "f =~ " + " + ".join(f"u{i}" for i in range(1, 9)), "ordinal_datcat_rows", {"groups": "g"}),
         ("bfi", "theta", CE, "ordinal_bfi_rows", {"groups": "gender"}),
         ("hs_partial", "theta", HS3, "ordinal_hs_rows", {"groups": "school", "partial": ("x3~1", "x7~1")}),
+        (
+            "hs_one_threshold",
+            "theta",
+            HS3,
+            "ordinal_hs_rows",
+            {"groups": "school", "partial": ("x3|t2", "x3|t3")},
+        ),
         ("three", "theta", CE, "ordinal_three_rows", {"groups": "gender"}),
     ],
 )
@@ -498,6 +521,8 @@ def test_faults_of_a_sequence_are_named(read):
     rows = read("ordinal_hs_rows")
     with pytest.raises(ParamsError, match="'metric' is no step; one of configural, thresholds"):
         invariance_wlsmv(rows, HS3, groups="school", steps=("configural", "metric"))
+    with pytest.raises(ParamsError, match="names no step"):
+        invariance_wlsmv(rows, HS3, groups="school", steps=())
     with pytest.raises(ParamsError, match="'x3~2' is no parameter of the model"):
         invariance_wlsmv(rows, HS3, groups="school", partial=("x3~2",))
     with pytest.raises(DesignError, match="one group only"):
@@ -543,6 +568,26 @@ def test_points_are_split_into_trait_and_items():
     inner = curve.loc[-2:2]
     assert total["largest"] == pytest.approx((inner["second"] - inner["first"]).abs().max())
     assert found.to_frame()["term"].to_list()[:2] == ["second: total", "second: a"]
+
+
+def test_slopes_of_the_points_are_derivatives():
+    rows = planted(400, 0.3, 2)
+    ladder = invariance_wlsmv(rows, "F =~ a + b + c\nG =~ d + e + f", groups="group")
+    free, tied = (ladder.fits[step].solution for step in ("configural", "intercepts"))
+    gaps = np.concatenate(ladder.gaps)
+    _, by_free, by_tied = expected_points(free, tied, gaps, 1)
+
+    def moved(fit, place, size):
+        theta = fit.theta.copy()
+        theta[place] += size
+        return replace(fit, theta=theta, found=implied(fit.model, theta))
+
+    for place in range(len(free.theta)):
+        two = [expected_points(moved(free, place, size), tied, gaps, 1)[0] for size in (1e-5, -1e-5)]
+        assert np.allclose((two[0] - two[1]) / 2e-5, by_free[:, place], atol=1e-8)
+    for place in range(len(tied.theta)):
+        two = [expected_points(free, moved(tied, place, size), gaps, 1)[0] for size in (1e-5, -1e-5)]
+        assert np.allclose((two[0] - two[1]) / 2e-5, by_tied[:, place], atol=1e-8)
 
 
 def test_points_need_both_steps_and_residual_variances():
@@ -603,6 +648,10 @@ def test_points_count_in_the_score_and_records_are_tables(read):
     assert weighted.omega_ordinal == found.omega_ordinal
     assert found.to_frame()["term"].to_list()[0] == "omega_categorical"
     assert found.loadings.index.to_list() == list(rows)
+    named = categorical_omega(rows.set_axis(["f", "a b", "1", "i0", "x~y"], axis=1))
+    assert named.model.standardised["rhs"].to_list() == ["f", "a b", "1", "i0", "x~y"]
+    assert named.model.standardised["lhs"].unique().tolist() == ["f_"]
+    assert np.array_equal(named.values, found.values)
     assert ordinal_alpha(rows).to_frame()["term"].to_list() == ["ordinal_alpha"]
     with pytest.raises(DesignError, match="fewer than three items"):
         categorical_omega(rows[["N1", "N2"]])

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 
 import numpy as np
 import pandas as pd
@@ -37,6 +38,8 @@ def fit_wlsmv(
     missing: str = "listwise",
     least_count: int = 1,
     reference: object = None,
+    means: bool = True,
+    cluster: object = None,
     conf_level: float = 0.95,
 ) -> CfaOrdinalResult | Refused:
     """Fit a measurement model to ordered items.
@@ -60,6 +63,10 @@ def fit_wlsmv(
         Categories rarer than this in any group are merged with a neighbour in all groups; the record says which.
     reference : optional
         Group that comes first; default the first in sorted order.
+    means : bool
+        Thresholds and intercepts are always parameters here; the option is that of :func:`cfa`.
+    cluster : optional
+        Not offered: errors by school exist for "mlr" only, and asking for them here is an error.
     conf_level : float
 
     Returns
@@ -70,7 +77,7 @@ def fit_wlsmv(
     Raises
     ------
     ParamsError
-        Faults of the model, all at once.
+        Faults of the model, all at once; an option that is not offered.
     DataError
         Answers that are no categories.
     DesignError
@@ -85,6 +92,11 @@ def fit_wlsmv(
     Checked against: tests/oracle/ordinal_fits.csv (lavaan::cfa with ordered items).
     """
     where = "cfa"
+    if cluster is not None or not means:
+        raise ParamsError(
+            where, "weighted least squares has no errors by cluster and no model without thresholds",
+            allowed="estimator wlsmv without `cluster` and `means`", remedy="use estimator mlr for errors by school",
+        )  # fmt: skip
     prepared = prepare(
         data, model, groups=groups, missing=missing, least_count=least_count, reference=reference, where=where
     )
@@ -231,18 +243,23 @@ def group_order(coded: OrdinalCodes, reference: object, *, where: str) -> list[i
     return [first, *(index for index in range(len(labels)) if index != first)]
 
 
-def fit_prepared(
-    moments: tuple[OrdinalMoments, ...],
-    names: tuple[str, ...],
-    coded: OrdinalCodes,
-    model: str,
-    *,
-    conf_level: float,
-    where: str,
+def fit_one_factor(
+    moments: tuple[OrdinalMoments, ...], coded: OrdinalCodes, *, conf_level: float, where: str
 ) -> CfaOrdinalResult | Refused:
-    """Fit a model with unit factor variances to the moments of one group, the items under other names."""
-    prepared = Prepared(names, ("all",), moments, weighted(moments), coded.merged, coded.n_excluded)
-    table = parameter_table(model, columns=names, std_lv=True, ordered=prepared.ordered, where=where)
+    """Fit one factor to the moments of one group; items may have any names."""
+    prepared = Prepared(coded.names, ("all",), moments, weighted(moments), coded.merged, coded.n_excluded, coded.levels)
+    factor = "f"
+    while factor in coded.names:
+        factor += "_"
+    # The text is written with names that can be read back, then the rows get the items' own.
+    plain = tuple(f"i{j}" for j in range(len(coded.names)))
+    own = dict(zip(plain, coded.names, strict=True))
+    counts = dict(zip(plain, prepared.ordered.values(), strict=True))
+    text = "F =~ " + " + ".join(plain)
+    table = parameter_table(text, columns=plain, std_lv=True, ordered=counts, where=where)
+    own["F"] = factor
+    rows = (replace(row, lhs=own.get(row.lhs, row.lhs), rhs=own.get(row.rhs, row.rhs)) for row in table.rows)
+    table = ParameterTable.of(rows, table.groups, coded.names, (factor,), prepared.ordered)
     return fit_table(prepared, table, "delta", conf_level=conf_level, where=where)
 
 

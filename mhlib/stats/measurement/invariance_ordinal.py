@@ -140,6 +140,8 @@ def invariance_wlsmv(
     where = "invariance"
     if unknown := [step for step in steps if step not in STEPS]:
         raise ParamsError(f"{where}(steps)", f"'{unknown[0]}' is no step", allowed="one of " + ", ".join(STEPS))
+    if not steps:
+        raise ParamsError(f"{where}(steps)", "names no step", allowed="of " + ", ".join(STEPS))
     prepared = prepare(
         data, model, groups=groups, missing=missing, least_count=least_count, reference=reference, where=where
     )

@@ -13,7 +13,7 @@ from mhlib.errors import DesignError
 from mhlib.findings import Refused
 from mhlib.stats import inputs
 from mhlib.stats.measurement.bivariate_normal import density, distribution
-from mhlib.stats.measurement.cfa_wlsmv import fit_prepared
+from mhlib.stats.measurement.cfa_wlsmv import fit_one_factor
 from mhlib.stats.measurement.ordinal_alpha_value import on_log_rest
 from mhlib.stats.measurement.ordinal_codes import OrdinalCodes, ordinal_codes
 from mhlib.stats.measurement.ordinal_dwls import DwlsFit, fit_dwls, weighted
@@ -37,7 +37,7 @@ class OrdinalOmegaResult:
     loadings : pandas.Series
         Standardised, by item.
     model : CfaOrdinalResult
-        The one-factor model they rest on; judge its scaled fit first. Its items are named i0, i1, ….
+        The one-factor model they rest on; judge its scaled fit first.
     improper : bool
         A loading or an omega beyond 1: the model is no possible one for these answers, and no omega is given.
     """
@@ -128,8 +128,7 @@ def categorical_omega(
     if len(coded.names) < 3:
         raise DesignError(where, "fewer than three items", allowed="k >= 3", remedy="use ordinal_alpha for two items")
     moments = moments_by_group(coded, where=where)
-    plain = tuple(f"i{j}" for j in range(len(coded.names)))
-    fitted = fit_prepared(moments, plain, coded, "f =~ " + " + ".join(plain), conf_level=conf_level, where=where)
+    fitted = fit_one_factor(moments, coded, conf_level=conf_level, where=where)
     if isinstance(fitted, Refused):
         return fitted
     found = omega_record(coded, moments[0], fitted, missing, conf_level)

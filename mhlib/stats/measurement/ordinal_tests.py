@@ -6,7 +6,7 @@ import math
 from dataclasses import dataclass
 
 import numpy as np
-from scipy import optimize, stats
+from scipy import optimize, special, stats
 
 from mhlib.stats.measurement.ordinal_dwls import DwlsFit, Weighted, traces
 
@@ -120,7 +120,7 @@ def noncentrality(value: float, df: float, probability: float) -> float:
     """The noncentrality at which `value` is this quantile, 0 if even 0 is too much."""
 
     def gap(nc: float) -> float:
-        return float(stats.ncx2.cdf(value, df, nc) if nc > 0 else stats.chi2.cdf(value, df)) - probability
+        return float(special.chndtr(value, df, nc)) - probability
 
     if gap(0.0) <= 0:
         return 0.0

@@ -19,7 +19,8 @@ from mhlib.stats.measurement.ordinal_moments import (
     moments_from_tables,
     symmetric,
 )
-from mhlib.stats.measurement.polychoric_tables import ItemTables, padded_tables
+from mhlib.stats.measurement.polychoric_fit import fit_polychoric
+from mhlib.stats.measurement.polychoric_tables import ItemTables, item_tables, padded_tables
 from mhlib.stats.terms import term_frame
 
 
@@ -124,6 +125,33 @@ def polychoric(
     coded = ordinal_codes(items, where=where, missing=missing)
     (moments,) = moments_by_group(coded, full=gamma, zero_add=checked_zero_add(zero_add, where=where), where=where)
     return as_result(moments, coded.names, coded.merged, coded.n_excluded, missing, conf_level)
+
+
+def polychoric_matrix(items: object) -> np.ndarray:
+    """Polychoric correlations alone, for :func:`efa` and :func:`parallel_analysis` as their `correlation`.
+
+    Parameters
+    ----------
+    items : DataFrame or array-like of numbers, shape (n, k), k >= 2
+        As in :func:`polychoric`; people who miss an item are left out.
+
+    Returns
+    -------
+    numpy.ndarray, shape (k, k)
+        The digits of :func:`polychoric`, without errors or a word on empty cells.
+
+    Raises
+    ------
+    DataError, DesignError
+        As in :func:`polychoric`.
+
+    Notes
+    -----
+    Checked against: tests/oracle/ordinal_polychoric.csv (lavaan::lavCor).
+    """
+    coded = ordinal_codes(items, where="polychoric_matrix")
+    fit = fit_polychoric(item_tables(coded.codes, coded.n_categories), ZERO_ADD)
+    return symmetric(fit.rho, len(coded.names))
 
 
 def polychoric_from_tables(
