@@ -1,13 +1,15 @@
-"""Does the screen measure what it claims, and where should its cut-off stand?
+"""Does the screen measure what it claims, equally for all, and where should its cut-off stand?
 
 Design      A cross-section of everyone screened in one wave; a reference interview of all of them, of a sample drawn
-            in two phases, or of the positives only.
-Estimand    Reliability of the sum score; sensitivity, specificity, predictive values and area under the curve of the
-            score against the interview, among everyone screened.
+            in two phases, or of the positives only. A second wave for stability, an earlier one for the risk model.
+Estimand    Reliability and structure of the sum score; sensitivity, specificity, predictive values and area under the
+            curve of the score against the interview, among everyone screened, over all and in named groups.
 Assumptions Among screen-positives and among screen-negatives, who was interviewed does not depend on being a case
-            (Begg & Greenes 1983), or was drawn with the stated chance. The interview is taken as true.
+            (Begg & Greenes 1983), or was drawn with the stated chance. The interview is taken as true; the section on
+            errors of the interview shows what follows if it is not.
 References  Begg & Greenes (1983) Biometrics 39:207. DeLong et al. (1988) Biometrics 44:837. Obuchowski (1997)
-            Biometrics 53:567. Cronin & Vickers (2008) BMC Med Res Methodol 8:75. STARD 2015, BMJ 351:h5527.
+            Biometrics 53:567. Cronin & Vickers (2008) BMC Med Res Methodol 8:75. Green & Yang (2009) Psychometrika
+            74:155. Wu & Estabrook (2016) Psychometrika 81:1014. STARD 2015, BMJ 351:h5527.
 """
 
 from __future__ import annotations
@@ -18,88 +20,111 @@ from typing import Literal
 import pandas as pd
 from pydantic import Field
 
-from mhlib.analyses.parts import checks, screening_answer, verification_sample
-from mhlib.analyses.parts.screened import Screened
-from mhlib.analyses.parts.sections import (
-    ItemTable,
-    Listed,
-    nothing_to_correct,
-    refused_design,
-    without_cutoff,
-    without_items,
-    without_reference,
+from mhlib.analyses.parts import (
+    checks,
+    item_checks,
+    screening_accuracy,
+    screening_answer,
+    screening_bias,
+    screening_cards,
+    screening_carried,
+    screening_cutoffs,
+    screening_fairness,
+    screening_irt,
+    screening_items,
+    screening_quality,
+    screening_reliability,
+    screening_same_meaning,
+    screening_structure,
+    screening_utility,
+    screening_verdict,
+    screening_yield,
+    stard,
+    verification_sample,
 )
+from mhlib.analyses.parts.screened import Companions, Screened
+from mhlib.analyses.parts.sections import (
+    Drawn,
+    Listed,
+    without_cutoff,
+)
+from mhlib.data.companions import other_references, other_scores, second_occasion
 from mhlib.data.dictionary import dictionary_frame
 from mhlib.data.scales import scale
 from mhlib.data.scoring import keyed_items, positive, score
 from mhlib.data.screening import load_screening
 from mhlib.data.sources import open_source
 from mhlib.data.tables.screening import SCREENING
-from mhlib.errors import DesignError
-from mhlib.findings import Check, Count, Message, Refused, message
+from mhlib.findings import Check, Count, Light, Message, Refused, Reported, message
 from mhlib.params import BaseParams
 from mhlib.stats.accuracy import (
     CarriedValues,
-    CutoffsResult,
-    RocResult,
     TwoByTwo,
     VerificationCorrected,
+    VerificationCounts,
     VerificationPlan,
-    circular_criterion_refusal,
-    corrected_refusal,
-    cutoffs,
     false_negatives_check,
-    naive_accuracy_refusal,
-    predictive_values_at,
-    roc,
-    two_by_two_from_rows,
-    verification_corrected,
-    verification_corrected_roc,
 )
-from mhlib.stats.measurement import cronbach_alpha, item_analysis, omega
 from mhlib.stats.monitoring import ProportionResult, proportion
 
 REQUIRED = (
-    "answer", "flow", "positives", "dictionary", "checks", "reliability", "items", "naive", "corrected", "auc", "roc",
-    "cutoffs", "carried", "plan", "strata", "sensitivity", "provenance",
+    "answer", "lights", "flow", "instrument", "checks", "missing", "careless", "items", "reliability", "structure", "steps",
+    "naive", "corrected", "auc", "roc", "methods", "studio", "calibration", "fairness", "yield", "plan", "sensitivity",
+    "checklist", "provenance",
 )  # fmt: skip
 
 
+SHARE, PUPILS, POINTS = {"unit": "proportion"}, {"unit": "pupils"}, {"unit": "points"}
+YUAN, SECONDS, DAYS = {"unit": "yuan"}, {"unit": "seconds"}, {"unit": "days"}
+
+
+# fmt: off
 class Params(BaseParams):
     """What one run of this evaluation needs to know."""
 
     scale: str = Field(description="key of the instrument's codebook; empty for a bare score")
     items: list[str] = Field([], description="the file's item columns in the codebook's order")
-    item_offset: int = Field(
-        0, description="added to every answer before scoring", json_schema_extra={"unit": "points"}
-    )
+    item_offset: int = Field(0, description="added to every answer before scoring", json_schema_extra=POINTS)
+    items_beside: int = Field(0, ge=0, description="items of other scales answered in the same recorded time")
     tables: dict[str, str] = Field({}, description="role: table name, where the source holds several tables")
     wave: int | None = Field(None, description="number of the screening wave; null for the only one")
+    retest_wave: int | None = Field(None, description="another wave of the same scale, for agreement over time")
+    risk_wave: int | None = Field(None, description="an earlier wave with interviews, which fixes the risk of each score")
+    duplicates: Literal["refuse", "first", "drop"] = Field("refuse", description="what becomes of a pupil listed twice")
+    sampling: Literal["census", "random", "enriched", "convenience"] = Field("census", description="how those screened were chosen")
     cutoff: int | None = Field(
         description="positive when the score meets it; fixed before the data were seen; null where none is published",
-        json_schema_extra={"unit": "points"},
+        json_schema_extra=POINTS,
     )
     direction: Literal[">=", "<="] = Field(">=", description="which side of the cut-off is positive")
     verification: Literal["all", "two_phase", "positives_only", "none"] = Field(description="who was to be interviewed")
     reference_timing: Literal["concurrent", "past", "future"] = Field(description="the reference, seen from the screen")
     cluster: str = Field("", description="column of the clusters behind every interval; empty for none")
-    capacity: int | None = Field(
-        None, ge=1, description="interviews that can be held in a term", json_schema_extra={"unit": "pupils"}
-    )
-    interviews: int = Field(
-        500,
-        ge=1,
-        description="screen-negatives that the next wave could interview",
-        json_schema_extra={"unit": "pupils"},
-    )
+    groups: list[str] = Field([], description="columns of the groups in which the screen must serve alike")
+    models: dict[str, str] = Field({}, description="name: factor model in lavaan's language; the first was fixed beforehand")
+    estimator: Literal["", "wlsmv", "mlr"] = Field("", description="of the factor models; empty: by the kind of answers")
+    least_count: int = Field(1, ge=1, description="answers rarer than this in any group are merged with a neighbour")
+    other_scales: list[str] = Field([], description="codebooks of other scales that the same pupils answered")
+    other_references: dict[str, str] = Field({}, description="name: another reference, as column or column >= points")
+    capacity: int | None = Field(None, ge=1, description="interviews that can be held in a term", json_schema_extra=PUPILS)
+    target_sensitivity: float = Field(0.80, gt=0, lt=1, description="least sensitivity wanted", json_schema_extra=SHARE)
+    target_specificity: float = Field(0.85, gt=0, lt=1, description="least specificity wanted", json_schema_extra=SHARE)
+    cost_ratio: float | None = Field(None, gt=0, description="how many false alarms one missed case outweighs")
+    interviews: int = Field(500, ge=1, description="screen-negatives that the next wave could interview", json_schema_extra=PUPILS)
     local_prevalence: float | None = Field(
-        None,
-        gt=0,
-        lt=1,
-        description="prevalence to carry predictive values to",
-        json_schema_extra={"unit": "proportion"},
+        None, gt=0, lt=1, description="prevalence to carry predictive values to", json_schema_extra=SHARE
     )
-    stale_after: int = Field(120, ge=1, description="older answers raise an alarm", json_schema_extra={"unit": "days"})
+    threshold_low: float = Field(0.02, gt=0, lt=1, description="lowest risk at which the city might refer", json_schema_extra=SHARE)
+    threshold_high: float = Field(0.30, gt=0, lt=1, description="highest risk at which the city might refer", json_schema_extra=SHARE)
+    second_sensitivity: float | None = Field(None, gt=0, le=1, description="of a second stage", json_schema_extra=SHARE)
+    second_specificity: float | None = Field(None, gt=0, le=1, description="of a second stage", json_schema_extra=SHARE)
+    cost_screen: float | None = Field(None, ge=0, description="cost of one screening", json_schema_extra=YUAN)
+    cost_interview: float | None = Field(None, ge=0, description="cost of one interview", json_schema_extra=YUAN)
+    seconds_per_item: float = Field(2.0, gt=0, description="faster answers are a sign of carelessness", json_schema_extra=SECONDS)
+    lie_at: int | None = Field(None, description="lie score from which answers are doubted; sources differ", json_schema_extra=POINTS)
+    n_boot: int = Field(1000, ge=100, description="resamples behind bootstrap intervals")
+    stale_after: int = Field(120, ge=1, description="older answers raise an alarm", json_schema_extra=DAYS)
+# fmt: on
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -107,15 +132,24 @@ class ScreeningValidityResult:
     """Every section of the report, in its order; a section that cannot be estimated is a :class:`Refused`."""
 
     flow: list[tuple[Message, Count]]
+    counts: VerificationCounts
     positives: ProportionResult | Refused
-    reliability: Listed | Refused
-    items: ItemTable | Refused
-    naive: TwoByTwo | Refused
-    naive_roc: RocResult | Refused
-    corrected: VerificationCorrected | Refused
-    corrected_roc: RocResult | Refused
-    auc: Listed | Refused
-    cutoffs: CutoffsResult | Refused
+    quality: screening_quality.QualitySection
+    items: screening_items.ItemsSection
+    reliability: screening_reliability.ReliabilitySection
+    structure: screening_structure.StructureSection
+    meaning: screening_same_meaning.SameMeaningSection
+    irt: screening_irt.IrtSection
+    accuracy: screening_accuracy.AccuracySection
+    best: TwoByTwo | VerificationCorrected | Refused
+    bias: screening_bias.BiasSection
+    cutoffs: screening_cutoffs.CutoffSection
+    utility: screening_utility.UtilitySection
+    fairness: screening_fairness.FairnessSection
+    gain: screening_yield.YieldSection
+    shown_naive: Drawn | Refused
+    shown_corrected: Drawn | Refused
+    predictive: Drawn | Refused
     carried: CarriedValues | Refused
     plan: VerificationPlan | Refused
     strata: pd.DataFrame | Refused
@@ -123,10 +157,27 @@ class ScreeningValidityResult:
 
 def load(params: Params) -> Screened:
     """Read the wave, score it and mark who is positive; nobody unscored counts as negative."""
+    source, shared = open_source(params.source), {"columns": params.columns, "tables": params.tables}
+    codebook = scale(params.scale) if params.scale else None
+    beside = shared | {"wave": params.wave}
+    second = None
+    if params.retest_wave is not None and codebook is not None:
+        second = second_occasion(source, codebook, params.retest_wave, values=params.values, items=params.items,
+                                 item_offset=params.item_offset, duplicates=params.duplicates, **shared)  # fmt: skip
+    companions = Companions(
+        scores=other_scores(source, params.other_scales, **beside) if params.other_scales else None,
+        references=other_references(source, params.other_references, **beside) if params.other_references else None,
+        second=second, earlier=_wave(params, params.risk_wave) if params.risk_wave is not None else None,
+    )  # fmt: skip
+    return _wave(params, params.wave, companions)
+
+
+def _wave(params: Params, wave: int | None, companions: Companions | None = None) -> Screened:
+    """One wave, scored."""
     codebook = scale(params.scale) if params.scale else None
     screening = load_screening(
         open_source(params.source), columns=params.columns, values=params.values, scale=codebook, items=params.items,
-        item_offset=params.item_offset, wave=params.wave, tables=params.tables,
+        item_offset=params.item_offset, wave=wave, tables=params.tables, duplicates=params.duplicates,
     )  # fmt: skip
     answers = screening.frame.filter(regex=r"^item_\d+$")
     people = screening.frame.drop(columns=list(answers)).copy()
@@ -139,7 +190,9 @@ def load(params: Params) -> Screened:
         if params.cutoff is None
         else positive(people["score"], params.cutoff, direction=params.direction)
     )
-    return Screened(people=people, items=keyed, scale=codebook, screening=screening)
+    return Screened(
+        people=people, items=keyed, scale=codebook, screening=screening, companions=companions or Companions()
+    )
 
 
 def check(data: Screened, params: Params) -> list[Check]:
@@ -149,9 +202,10 @@ def check(data: Screened, params: Params) -> list[Check]:
         checks.answers_are_fresh(wave.last_answered, as_of=params.as_of, limit=params.stale_after),
         checks.waves_are_whole(wave.waves, expected=params.wave),
         checks.participation(len(data.scored), wave.enrolled),
+        item_checks.pupils_once(wave.repeated),
     ]
     if data.items is not None:
-        found.append(checks.items_run_alike(item_analysis(data.items).negative))
+        found += item_checks.of_items(data, params)
     shares = [
         seen / everyone if everyone else 0.0
         for seen, everyone in ((counts.tp + counts.fp, counts.n_positive), (counts.fn + counts.tn, counts.n_negative))
@@ -159,38 +213,41 @@ def check(data: Screened, params: Params) -> list[Check]:
     found.append(checks.verified_as_designed(params.verification, *shares))
     if counts.n_verified:
         found += [false_negatives_check(counts), checks.reference_is_concurrent(params.reference_timing)]
-    return found
+        found.append(item_checks.cases_enough(counts.tp + counts.fn))
+    days, asked = screening_reliability.days_between(data), data.companions.second is not None
+    others = [item_checks.correction_changes_little(data, params), item_checks.speaks_of_population(params.sampling),
+              item_checks.second_time_is_known(asked, days)]  # fmt: skip
+    return found + [one for one in others if one is not None]
 
 
 def estimate(data: Screened, params: Params) -> ScreeningValidityResult:
     """Every section of the report."""
-    naive, naive_roc = _naive(data, params)
-    corrected, corrected_roc = _corrected(data, params)
-    curves = [("naive", naive_roc), ("corrected", corrected_roc)]
-    known = [(name, curve) for name, curve in curves if not isinstance(curve, Refused)]
-    best = corrected if isinstance(naive, Refused) else naive
+    beside = data.companions
+    accuracy = screening_accuracy.section(data, params, beside.scores, beside.references)
+    best = accuracy.corrected if isinstance(accuracy.naive, Refused) else accuracy.naive
+    known = not isinstance(best, Refused)
+    structure = screening_structure.section(data, params)
     return ScreeningValidityResult(
-        flow=_flow(data),
-        positives=_positives(data, params),
-        reliability=_reliability(data, params),
-        items=without_items() if data.items is None else ItemTable.of(item_analysis(data.items)),
-        naive=naive,
-        naive_roc=naive_roc,
-        corrected=corrected,
-        corrected_roc=corrected_roc,
-        auc=Listed.of(known) if known else corrected_roc,
-        cutoffs=_cutoffs(data, params),
-        carried=_carried(best, params),
-        plan=_plan(data, corrected, params),
-        strata=strata(data, params),
-    )
+        flow=_flow(data), counts=data.counts, positives=_positives(data, params), quality=screening_quality.section(data, params),
+        items=screening_items.section(data, params), reliability=screening_reliability.section(data, params, beside.second),
+        structure=structure, meaning=screening_same_meaning.section(data, params, structure.estimator),
+        irt=screening_irt.section(data, params), accuracy=accuracy, best=best, bias=screening_bias.section(data, params),
+        cutoffs=screening_cutoffs.section(data, params, accurate=known),
+        utility=screening_utility.section(data, params, beside.earlier, accurate=known),
+        fairness=screening_fairness.section(data, params, accurate=known), gain=screening_yield.section(data, params, best),
+        shown_naive=screening_carried.of_the_test(accuracy.naive),
+        shown_corrected=screening_carried.of_the_test(accuracy.corrected),
+        predictive=screening_carried.predictive(best, data, params),
+        carried=screening_carried.carried(best, params), plan=_plan(data, accuracy.corrected, params), strata=strata(data, params),
+    )  # fmt: skip
 
 
 def _positives(data: Screened, params: Params) -> ProportionResult | Refused:
     if params.cutoff is None:
         return without_cutoff()
     scored = data.scored
-    return proportion(scored["positive"].astype(bool), cluster=_cluster(scored, params), conf_level=params.conf_level)
+    cluster = screening_accuracy.cluster_of(scored, params)
+    return proportion(scored["positive"].astype(bool), cluster=cluster, conf_level=params.conf_level)
 
 
 def _plan(data: Screened, corrected: VerificationCorrected | Refused, params: Params) -> VerificationPlan | Refused:
@@ -224,105 +281,6 @@ def _flow(data: Screened) -> list[tuple[Message, Count]]:
     return [(label, Count(int(n))) for label, n in steps]
 
 
-def _cluster(people: pd.DataFrame, params: Params) -> pd.Series | None:
-    return people[params.cluster] if params.cluster else None
-
-
-def _reliability(data: Screened, params: Params) -> Listed | Refused:
-    if data.items is None:
-        return without_items()
-    scales = dict(data.scale.subscales) if len(data.scale.subscales) > 1 else {}
-    scales["total"] = tuple(range(1, data.scale.n_items + 1))
-    results = []
-    for name, numbers in scales.items():
-        answers = data.items[[f"item_{number}" for number in numbers]]
-        results.append((name, cronbach_alpha(answers, conf_level=params.conf_level)))
-        if len(numbers) > 2:
-            results.append((name, omega(answers, conf_level=params.conf_level)))
-    return Listed.of(results)
-
-
-def _circular(seen: pd.DataFrame) -> Refused | None:
-    return circular_criterion_refusal(seen["score"], seen["reference"].astype(bool))
-
-
-def _naive(data: Screened, params: Params) -> tuple[TwoByTwo | Refused, RocResult | Refused]:
-    """Accuracy among those interviewed; refused unless a like share of both sides was."""
-    seen = data.interviewed
-    refusal = without_reference() if seen.empty else _circular(seen) or naive_accuracy_refusal(data.counts)
-    if refusal:
-        return refusal, refusal
-    case, shared = seen["reference"].astype(bool), {"cluster": _cluster(seen, params), "conf_level": params.conf_level}
-    try:
-        table = two_by_two_from_rows(seen["positive"].astype(bool), case, **shared)
-        return table, roc(seen["score"], case, direction=params.direction, **shared)
-    except DesignError as error:
-        return (refused_design(error),) * 2
-
-
-def _corrected(data: Screened, params: Params) -> tuple[VerificationCorrected | Refused, RocResult | Refused]:
-    """Accuracy among everyone screened, with those not interviewed put back in (Begg & Greenes)."""
-    seen = data.interviewed
-    refusal = without_reference() if seen.empty else _circular(seen) or corrected_refusal(data.counts)
-    if not refusal and data.counts.n_verified == data.counts.n:
-        refusal = nothing_to_correct()
-    if refusal:
-        return refusal, refusal
-    scored, shared = data.scored, _verification(data, params)
-    try:
-        table = verification_corrected(scored["positive"].astype(bool), scored["reference"], **shared)
-        bands = {} if "verification_probability" in shared else {"bands": [params.cutoff]}
-        curve = verification_corrected_roc(
-            data.whole_points, scored["reference"], seed=params.seed, direction=params.direction,
-            **shared | {"method": "ipw"} | bands,
-        )  # fmt: skip
-        return table, curve
-    except DesignError as error:
-        return (refused_design(error),) * 2
-
-
-def _verification(data: Screened, params: Params) -> dict[str, object]:
-    """How to put the unverified back: by the stated chances where they are known, else by the screening result."""
-    scored = data.scored
-    seen = scored["verified"].fillna(False).astype(bool)
-    shared = {"verified": seen, "cluster": _cluster(scored, params), "conf_level": params.conf_level}
-    chance = scored.get("verification_probability")
-    if chance is None or chance[seen].isna().any():
-        return shared | {"method": "begg_greenes"}
-    return shared | {"method": "ipw", "verification_probability": chance}
-
-
-def _carried(result: TwoByTwo | VerificationCorrected | Refused, params: Params) -> CarriedValues | Refused:
-    """Predictive values where cases are as rare as `local_prevalence` says."""
-    if params.local_prevalence is None:
-        return Refused(
-            "no_local_prevalence",
-            message("No other prevalence is stated to carry the predictive values to."),
-            message("The prevalence of cases where the screen shall be used, as parameter local_prevalence."),
-        )
-    if isinstance(result, Refused):
-        return result
-    rows = result.to_frame().set_index("term")
-    shares = {term: (rows.at[term, "estimate"], rows.at[term, "std_error"]) for term in ("sensitivity", "specificity")}
-    try:
-        return predictive_values_at(
-            params.local_prevalence, **shares, n_used=result.n_used, conf_level=params.conf_level
-        )
-    except DesignError as error:
-        return refused_design(error)
-
-
-def _cutoffs(data: Screened, params: Params) -> CutoffsResult | Refused:
-    """The cut-off that fills the interviews the city can hold."""
-    if params.capacity is None:
-        return Refused(
-            "no_capacity",
-            message("No interview capacity is stated, so no cut-off can be fitted to it."),
-            message("The number of diagnostic interviews that can be held in a term, as parameter capacity."),
-        )
-    return cutoffs(data.whole_points, criterion="capacity", capacity=params.capacity, conf_level=params.conf_level)
-
-
 def dictionary(data: Screened) -> pd.DataFrame:
     """What the columns of the source mean."""
     return dictionary_frame(SCREENING, set(data.people))
@@ -330,19 +288,7 @@ def dictionary(data: Screened) -> pd.DataFrame:
 
 def sensitivity(data: Screened, params: Params) -> Listed | Refused:
     """The corrected accuracy at the cut-off and at its two neighbours."""
-    refusal = without_reference() if data.interviewed.empty else corrected_refusal(data.counts)
-    if refusal:
-        return refusal
-    if data.counts.n_verified == data.counts.n:
-        return nothing_to_correct()
-    scored, shared, results = data.scored, _verification(data, params), []
-    for cutoff in (params.cutoff - 1, params.cutoff, params.cutoff + 1):
-        moved = positive(scored["score"], cutoff, direction=params.direction).astype(bool)
-        both = [(moved & shared["verified"]).any(), (~moved & shared["verified"]).any()]
-        if all(both):
-            label = f"{'≥' if params.direction == '>=' else '≤'} {cutoff}"
-            results.append((label, verification_corrected(moved, scored["reference"], **shared)))
-    return Listed.of(results, terms=("sensitivity", "specificity", "ppv"))
+    return screening_carried.neighbours(data, params)
 
 
 def invitations(data: Screened, params: Params) -> pd.DataFrame | Refused:
@@ -357,3 +303,23 @@ def invitations(data: Screened, params: Params) -> pd.DataFrame | Refused:
 def answer(result: ScreeningValidityResult, params: Params) -> list[Message]:
     """The report's first paragraph, sentence by sentence."""
     return screening_answer.sentences(result, params)
+
+
+def lights(result: ScreeningValidityResult, params: Params) -> list[Light]:
+    """The verdict line by line."""
+    return screening_verdict.lights(result, params)
+
+
+def risk_of_bias(data: Screened, params: Params) -> list[Light]:
+    """How far the study itself can be trusted."""
+    return screening_verdict.risk_of_bias(data, params)
+
+
+def cards(data: Screened, params: Params) -> tuple[Drawn | Refused, Drawn]:
+    """The instrument and the interview."""
+    return screening_cards.instrument_card(data, params), screening_cards.reference_card(params)
+
+
+def checklist() -> list[Reported]:
+    """STARD 2015."""
+    return stard.stard_checklist()

@@ -182,10 +182,13 @@ def _wanted(source: Source, table: str | None, columns: Mapping[str, str], items
     ]
     if absent:
         raise DataError(source.spec, f"no column for {', '.join(absent)}", allowed=", ".join(there))
-    named = [part for name in SCREENING.columns for part in parts_of(columns.get(name, name))]
+    # A foreign file's column of the same name need not mean the same: attributes are read where they are named.
+    known = [name for name in SCREENING.columns if name in columns or source.kind != "file" or name not in ATTRIBUTES]
+    named = [part for name in known for part in parts_of(columns.get(name, name))]
     return list(dict.fromkeys([name for name in named if name in there] + list(items)))
 
 
+ATTRIBUTES = ("urban", "private", "boarding", "left_behind", "group", "seconds")
 # Columns that a separate roster may give instead of the export.
 ROSTER_ONLY = ("school_pid", "class_pid", "level", "grade", "sex")
 

@@ -117,7 +117,7 @@ class Gate:
         kind = kind_of(name, row)
         if value is None or value is pd.NA or (isinstance(value, float) and math.isnan(value)):
             return None
-        if kind in ("text", "said", "plan", "plan_share", "flag"):
+        if kind in ("text", "named", "said", "plan", "plan_share", "flag"):
             return value
         if kind == "count":
             return self.count(float(value))

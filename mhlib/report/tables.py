@@ -16,6 +16,8 @@ from mhlib.report.language import DASH, number, percent, translated, words
 from mhlib.report.vocabulary import COLUMNS, TERMS
 
 HIDDEN_BY_DEFAULT = ("std_error", "p_value", "method", "conf_low", "conf_high", "n_excluded", "n_items")
+# Columns whose text may be a name of the vocabulary.
+NAMED = ("term", "group", "subgroup")
 NUMERIC = ("count", "proportion", "estimate", "p_value", "plan", "plan_share", "by_term")
 
 
@@ -27,9 +29,9 @@ def cell_text(name: str, value: object, row: dict[str, object], language: str, g
     if kind == "flag":
         return translated("yes" if value else "no", language)
     if kind == "said":
-        return translated(str(value), language)
-    if kind == "text":
-        known = TERMS.get(str(value)) if name in ("term", "group") else None
+        return words(value, language, gate)
+    if kind in ("text", "named"):
+        known = TERMS.get(str(value)) if kind == "named" or name in NAMED else None
         return words(known.words, language, gate) if known else str(value)
     if kind in ("count", "plan"):
         digits = 0 if kind == "count" or float(value).is_integer() else COLUMNS[name].digits

@@ -79,6 +79,14 @@ class View:
         """One paragraph."""
         self._show(name, "sentence", lambda language: f"<p>{escape(words(text, language, self._gate))}</p>")
 
+    def sentences(self, texts: Sequence[Message], *, name: str) -> None:
+        """Several paragraphs; nothing where there is nothing to say."""
+
+        def html(language: str) -> str:
+            return "".join(f"<p>{escape(words(text, language, self._gate))}</p>" for text in texts)
+
+        self._show(name, "sentence", html)
+
     def flow(self, name: str, steps: Sequence[tuple[Message, Count]], *, caption: str) -> None:
         """Who went which way, as boxes with counts."""
 
@@ -94,9 +102,10 @@ class View:
         self._figure_element(name, caption, drawn, frame)
 
     def table(
-        self, name: str, result: object, *, caption: str, note: str = "", columns: list[str] | None = None
-    ) -> None:
-        """A result's tidy frame as a table; a refusal takes its place."""
+        self, name: str, result: object, *, caption: str, note: str = "", columns: list[str] | None = None,
+        folded: bool = False,
+    ) -> None:  # fmt: skip
+        """A result's tidy frame as a table; a refusal takes its place. A folded one opens at its caption."""
         if isinstance(result, Refused):
             self._refusal(name, result, caption)
             return
@@ -112,7 +121,8 @@ class View:
             headers, numeric, rows = tables.grid(gated, language, self._gate, columns=shown)
             files[language] = tables.csv_text(headers, rows, notice=self._notice(language))
             title = f"{_numbered('table', number, language)}{translated(caption, language)}"
-            return tables.html_table(headers, numeric, rows, caption=title, note=self._note(gated, note, language))
+            table = tables.html_table(headers, numeric, rows, caption=title, note=self._note(gated, note, language))
+            return f'<details class="folded"><summary>{escape(title)}</summary>{table}</details>' if folded else table
 
         self._internal(name, frame)
         self._show(name, "table", html, frame=_records(gated), csv=files, number=number)
@@ -304,7 +314,7 @@ def _known(frame: pd.DataFrame) -> pd.DataFrame:
     return frame.drop(columns=[name for name in RESEARCH_ONLY if name in frame])
 
 
-RESEARCH_ONLY = ("n_missing", "negative", "chosen", "low", "high", "method", "seed", "n_clusters", "design_effect", "youden",
+RESEARCH_ONLY = ("n_missing", "negative", "chosen", "low", "high", "method", "seed", "n_clusters", "design_effect",
                  "n_items", "specificity_low", "specificity_high")  # fmt: skip
 
 
@@ -315,5 +325,11 @@ def _numbered(kind: str, number: int, language: str) -> str:
 def _records(frame: pd.DataFrame) -> list[dict[str, object]]:
     """Rows as plain values, what is missing as None, so that JSON can carry them."""
     plain = frame.astype(object).where(frame.notna(), None)
-    return [{name: getattr(value, "item", lambda value=value: value)() for name, value in row.items()}
-            for row in plain.to_dict("records")]  # fmt: skip
+    return [{name: _plain(value) for name, value in row.items()} for row in plain.to_dict("records")]
+
+
+def _plain(value: object) -> object:
+    """A value that JSON can carry; a message as its English template."""
+    if isinstance(value, Message):
+        return value.template
+    return value.item() if hasattr(value, "item") else value

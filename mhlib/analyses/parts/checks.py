@@ -53,17 +53,6 @@ def participation(scored: int, enrolled: int | None) -> Check:
     return Check(name, share >= LEAST_PARTICIPATION, detail)
 
 
-def items_run_alike(negative: Sequence[str]) -> Check:
-    """Whether no item runs against its scale; nothing is ever reversed to make it so."""
-    name = message("Every item runs with its scale")
-    if negative:
-        detail = message(
-            "Items that run against the rest: {items}. Wrongly keyed or coded?", items=", ".join(map(str, negative))
-        )
-        return Check(name, False, detail)
-    return Check(name, True, message("No item correlates negatively with the rest of the scale."))
-
-
 def reference_is_concurrent(timing: str) -> Check:
     """Whether screen and reference speak of the same time, by the declared design."""
     name = message("Screen and reference speak of the same time")

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import numpy as np
 import pandas as pd
@@ -10,6 +10,26 @@ import pandas as pd
 from mhlib.data.scales import Scale
 from mhlib.data.screening import ScreeningData
 from mhlib.stats.accuracy import VerificationCounts, verification_counts
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class Companions:
+    """What stands beside the wave, each None where it was not asked for.
+
+    Attributes
+    ----------
+    scores, references : DataFrame, index pupil_pid
+        Other scales (towards distress) and other reference standards.
+    second : DataFrame, index pupil_pid
+        `score` (and `answered_on`) of the same scale in another wave.
+    earlier : Screened
+        The wave that fixes the risk of each score.
+    """
+
+    scores: pd.DataFrame | None = None
+    references: pd.DataFrame | None = None
+    second: pd.DataFrame | None = None
+    earlier: Screened | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -27,17 +47,34 @@ class Screened:
         The codebook.
     screening : ScreeningData
         What the source said about the wave.
+    companions : Companions
+        What stands beside the wave.
     """
 
     people: pd.DataFrame
     items: pd.DataFrame | None
     scale: Scale | None
     screening: ScreeningData
+    companions: Companions = field(default_factory=Companions)
 
     @property
     def provenance(self) -> object:
         """Where the rows came from."""
         return self.screening.provenance
+
+    @property
+    def answers(self) -> pd.DataFrame:
+        """Answers as the pupils ticked them, whether or not an item is worded in reverse."""
+        return self.screening.frame.filter(regex=r"^item_\d+$").astype(float)
+
+    @property
+    def interview_weights(self) -> pd.Series | None:
+        """One over the chance of the interview, for the interviewed; None where the source does not state chances."""
+        seen = self.interviewed
+        chance = seen.get("verification_probability")
+        if chance is None or chance.isna().any() or (chance <= 0).any():
+            return None
+        return 1 / chance.astype(float)
 
     @property
     def scored(self) -> pd.DataFrame:

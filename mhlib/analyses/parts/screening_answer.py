@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from mhlib.analyses.parts.screening_verdict import total_row
 from mhlib.findings import Count, Estimate, Message, Proportion, Refused, message
 
 if TYPE_CHECKING:
@@ -17,8 +18,8 @@ FEW_MISSED = 20
 def sentences(result: ScreeningValidityResult, params: Params) -> list[Message]:
     """The answer, the most important sentence first."""
     found = [_said_of_accuracy(result), _said_of_reliability(result), _said_of_referrals(result, params)]
-    if isinstance(result.naive, Refused) and not isinstance(result.corrected, Refused):
-        missed = result.corrected.counts.fn
+    if isinstance(result.accuracy.naive, Refused) and not isinstance(result.best, Refused):
+        missed = result.counts.fn
         if missed < FEW_MISSED:
             found.insert(1, message("Only {n} interviewed pupils were missed cases: the sensitivity is unstable.",
                                     n=Count(missed)))  # fmt: skip
@@ -30,7 +31,7 @@ def sentences(result: ScreeningValidityResult, params: Params) -> list[Message]:
 
 
 def _said_of_accuracy(result: ScreeningValidityResult) -> Message:
-    best = result.corrected if isinstance(result.naive, Refused) else result.naive
+    best = result.best
     if isinstance(best, Refused):
         return message("How well the screen tells cases from non-cases is not known: {why}", why=best.why)
     found = best.to_frame().set_index("term")
@@ -43,9 +44,10 @@ def _said_of_accuracy(result: ScreeningValidityResult) -> Message:
 
 
 def _said_of_reliability(result: ScreeningValidityResult) -> Message:
-    if isinstance(result.reliability, Refused):
-        return message("Its reliability is not known: {why}", why=result.reliability.why)
-    row = result.reliability.table.iloc[-1]
+    coefficients = result.reliability.coefficients
+    if isinstance(coefficients, Refused):
+        return message("Its reliability is not known: {why}", why=coefficients.why)
+    row = total_row(coefficients.table)
     value = Estimate(row["estimate"], int(row["n_used"]), row["conf_low"], row["conf_high"])
     if row["conf_low"] >= 0.7:
         return message("Its total score is reliable enough to compare groups ({omega}; the rule is at least .70).",
@@ -59,13 +61,16 @@ def _said_of_referrals(result: ScreeningValidityResult, params: Params) -> Messa
     if isinstance(found, Refused):
         return found.why
     share = Proportion(found.proportion, found.denominator, found.conf_low, found.conf_high)
-    if isinstance(result.cutoffs, Refused):
+    studio = result.cutoffs.studio
+    chosen = None if isinstance(studio, Refused) else studio.found.choices.get("capacity")
+    if chosen is None:
         return message("{share} of those scored are screen-positive.", share=share)
-    if result.cutoffs.cutoff is None:
+    capacity = f"{params.capacity:,}"
+    if chosen.cutoff is None:
         return message("{share} of those scored are screen-positive; no cut-off keeps within {capacity} interviews.",
-                       share=share, capacity=f"{params.capacity:,}")  # fmt: skip
+                       share=share, capacity=capacity)  # fmt: skip
     return message(
         "{share} of those scored are screen-positive; {capacity} interviews a term are enough from a cut-off of "
         "{cutoff} on.",
-        share=share, capacity=f"{params.capacity:,}", cutoff=int(result.cutoffs.cutoff),
+        share=share, capacity=capacity, cutoff=int(chosen.cutoff),
     )  # fmt: skip

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 import pandas as pd
 
 from mhlib.errors import DesignError
-from mhlib.findings import Refused, message
+from mhlib.findings import Message, Refused, message
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -47,6 +47,40 @@ class ItemTable:
     def to_frame(self) -> pd.DataFrame:
         """One row an item."""
         return self.table
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class Drawn:
+    """A tidy frame and what a figure of it must know: words of its axes, a rule or a mark, which numbers are shares."""
+
+    table: pd.DataFrame
+    axis: Message | None = None
+    rule: float | None = None
+    share: bool = False
+    x_axis: Message | None = None
+    y_axis: Message | None = None
+    x_share: bool = False
+    y_share: bool = False
+    mark: float | None = None
+    diagonal: bool = False
+    points: bool = False
+
+    def to_frame(self) -> pd.DataFrame:
+        """All rows."""
+        return self.table
+
+
+def tried(estimate: Callable[..., object], *args: object, **options: object) -> object:
+    """The estimate, or the refusal that takes its place where the design cannot carry it."""
+    try:
+        return estimate(*args, **options)
+    except DesignError as error:
+        return refused_design(error)
+
+
+def item_number(name: object) -> str:
+    """`3` for item_3; any other name as it stands."""
+    return str(name).removeprefix("item_")
 
 
 def nothing_to_correct() -> Refused:

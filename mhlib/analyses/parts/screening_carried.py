@@ -1,0 +1,93 @@
+"""The accuracy carried elsewhere: to another prevalence, and to the neighbouring cut-offs."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from mhlib.analyses.parts.screened import Screened
+from mhlib.analyses.parts.screening_accuracy import verification_options
+from mhlib.analyses.parts.sections import (
+    Drawn,
+    Listed,
+    nothing_to_correct,
+    refused_design,
+    without_cutoff,
+    without_reference,
+)
+from mhlib.data.scoring import positive
+from mhlib.errors import DesignError
+from mhlib.findings import Refused, message
+from mhlib.stats.accuracy import (
+    CarriedValues,
+    TwoByTwo,
+    VerificationCorrected,
+    corrected_refusal,
+    predictive_values_at,
+    predictive_values_refusal,
+    verification_corrected,
+)
+
+if TYPE_CHECKING:
+    from mhlib.analyses.screening_validity import Params
+
+
+def carried(result: TwoByTwo | VerificationCorrected | Refused, params: Params) -> CarriedValues | Refused:
+    """Predictive values where cases are as rare as `local_prevalence` says."""
+    if params.local_prevalence is None:
+        return Refused(
+            "no_local_prevalence",
+            message("No other prevalence is stated to carry the predictive values to."),
+            message("The prevalence of cases where the screen shall be used, as parameter local_prevalence."),
+        )
+    if isinstance(result, Refused):
+        return result
+    rows = result.to_frame().set_index("term")
+    shares = {term: (rows.at[term, "estimate"], rows.at[term, "std_error"]) for term in ("sensitivity", "specificity")}
+    try:
+        return predictive_values_at(
+            params.local_prevalence, **shares, n_used=result.n_used, conf_level=params.conf_level
+        )
+    except DesignError as error:
+        return refused_design(error)
+
+
+PREDICTIVE = ("ppv", "npv", "prevalence", "apparent_prevalence")
+ROW = ("term", "estimate", "conf_low", "conf_high", "numerator", "denominator", "n_used")
+
+
+def of_the_test(found: TwoByTwo | VerificationCorrected | Refused) -> Drawn | Refused:
+    """What belongs to the test itself: sensitivity, specificity and what follows from them alone."""
+    return found if isinstance(found, Refused) else _rows(found, predictive=False)
+
+
+def predictive(best: TwoByTwo | VerificationCorrected | Refused, data: Screened, params: Params) -> Drawn | Refused:
+    """Predictive values and prevalence, refused where those screened are a sample that no weight leads back."""
+    if isinstance(best, Refused):
+        return best
+    counts = data.counts
+    sampling = {"random": "random", "census": "everyone"}.get(params.sampling, "enriched")
+    refusal = predictive_values_refusal(sampling, weighted=False, n_positive=counts.n_positive, n=counts.n)
+    return refusal or _rows(best, predictive=True)
+
+
+def _rows(found: TwoByTwo | VerificationCorrected, *, predictive: bool) -> Drawn:
+    frame = found.to_frame()
+    table = frame[frame["term"].isin(PREDICTIVE) == predictive]
+    return Drawn(table=table[[name for name in ROW if name in table]].reset_index(drop=True))
+
+
+def neighbours(data: Screened, params: Params) -> Listed | Refused:
+    """The corrected accuracy at the cut-off and at its two neighbours."""
+    refusal = without_reference() if data.interviewed.empty else corrected_refusal(data.counts)
+    if refusal or params.cutoff is None:
+        return refusal or without_cutoff()
+    if data.counts.n_verified == data.counts.n:
+        return nothing_to_correct()
+    scored, shared, results = data.scored, verification_options(data, params), []
+    for cutoff in (params.cutoff - 1, params.cutoff, params.cutoff + 1):
+        moved = positive(scored["score"], cutoff, direction=params.direction).astype(bool)
+        both = [(moved & shared["verified"]).any(), (~moved & shared["verified"]).any()]
+        if all(both):
+            label = f"{'≥' if params.direction == '>=' else '≤'} {cutoff}"
+            results.append((label, verification_corrected(moved, scored["reference"], **shared)))
+    return Listed.of(results, terms=("sensitivity", "specificity", "ppv"))
