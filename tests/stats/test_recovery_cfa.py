@@ -12,9 +12,9 @@ from statsmodels.stats.proportion import proportion_confint
 from mhlib.stats.measurement.cfa_fitted import Fitted, fit_table
 from mhlib.stats.measurement.cfa_moments import Moments, Rows, moments_of_rows
 from mhlib.stats.measurement.cfa_reliability import reliability_table
-from mhlib.stats.measurement.cfa_robust import fourth_moments
 from mhlib.stats.measurement.cfa_standardised import estimate_table
 from mhlib.stats.measurement.cfa_table import parameter_table
+from mhlib.stats.measurement.cfa_variation import variation_of
 from mhlib.stats.measurement.invariance_steps import difference, start_from
 
 REPLICATES, CLAIMS = 1000, 9
@@ -77,9 +77,9 @@ def test_mlr_holds_its_size_and_coverage_on_skewed_counts_where_ml_does_not():
     for _ in range(REPLICATES):
         rows = Rows(counts(rng, n), np.zeros(n, int), np.ones(n, bool), names, ("all",), np.zeros(1, int))
         moments = moments_of_rows(rows)
-        fourth = fourth_moments(rows, moments)
+        variation = variation_of(rows, moments)
         for estimator in ("ml", "mlr"):
-            fitted = fit_table(table, moments, estimator=estimator, fourth=fourth)
+            fitted = fit_table(table, moments, estimator=estimator, variation=variation)
             hits[f"{estimator}_size"] += fitted.indices.p_value < 0.05
             row = estimate_table(fitted, 0.95).set_index("term").loc["f~~f"]
             hits[f"{estimator}_cover"] += row["conf_low"] <= 1.0 <= row["conf_high"]
@@ -125,7 +125,7 @@ def test_errors_by_school_cover_where_pupils_of_a_school_are_alike():
         rows = Rows(values, np.zeros(len(school), int), np.ones(len(school), bool), names, ("all",), np.zeros(1, int))
         moments = moments_of_rows(rows)
         for name, cluster in (("plain", None), ("school", (school, schools))):
-            fitted = fit_table(table, moments, estimator="mlr", fourth=fourth_moments(rows, moments, cluster))
+            fitted = fit_table(table, moments, estimator="mlr", variation=variation_of(rows, moments, cluster))
             row = estimate_table(fitted, 0.95).set_index("term").loc["x1~1"]
             hits[name] += row["conf_low"] <= 0 <= row["conf_high"]
     assert near(hits["school"], 0.95) and hits["plain"] < 0.8 * REPLICATES, hits

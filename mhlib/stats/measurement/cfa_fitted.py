@@ -11,7 +11,7 @@ from mhlib.stats.measurement.cfa_indices import FitIndices, fit_indices
 from mhlib.stats.measurement.cfa_likelihood import observed_information
 from mhlib.stats.measurement.cfa_matrices import Structure, structure
 from mhlib.stats.measurement.cfa_moments import Moments
-from mhlib.stats.measurement.cfa_robust import FourthMoments, robust
+from mhlib.stats.measurement.cfa_robust import Variation, robust
 from mhlib.stats.measurement.cfa_search import Found, maximise, start_values
 from mhlib.stats.measurement.cfa_table import ParameterTable
 
@@ -49,7 +49,7 @@ def fit_table(
     *,
     estimator: str = "ml",
     information: str = "expected",
-    fourth: FourthMoments | None = None,
+    variation: Variation | None = None,
     start: np.ndarray | None = None,
 ) -> Fitted | Refused:
     """Fit a parameter table to moments of its items.
@@ -62,7 +62,7 @@ def fit_table(
     estimator : {'ml', 'mlr'}
     information : {'expected', 'observed'}
         For the standard errors of "ml".
-    fourth : FourthMoments, optional
+    variation : Variation, optional
         Needed for "mlr".
     start : ndarray, shape (n_free,), optional
 
@@ -84,7 +84,7 @@ def fit_table(
         return not_identified()
     scaled = None
     if estimator == "mlr":
-        scaled = robust(built, moments, found.point, fourth, df, g * k * (k - 1) // 2)
+        scaled = robust(built, moments, found.point, variation, df, g * k * (k - 1) // 2)
         if scaled is None:
             return not_identified()
         covariance = scaled.covariance

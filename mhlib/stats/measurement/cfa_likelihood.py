@@ -92,15 +92,22 @@ def gradient_cells(point: Point, moments: Moments, way: Directions) -> np.ndarra
     return shares(moments)[:, None] * moved
 
 
-def expected_cells(point: Point, moments: Moments, way: Directions) -> np.ndarray:
-    """Expected information between cells per person, shape (g, r, r)."""
-    mu, mv = point.inverse @ way.u, point.inverse @ way.v
-    ut, vt = np.swapaxes(way.u, 1, 2), np.swapaxes(way.v, 1, 2)
-    cross = ut @ mv
-    info = (ut @ mu) * (vt @ mv) + cross * np.swapaxes(cross, 1, 2)
-    if way.w.any():
-        info = info + np.swapaxes(way.w, 1, 2) @ point.inverse @ way.w
+def expected_cells(point: Point, moments: Moments, one: Directions, other: Directions | None = None) -> np.ndarray:
+    """Expected information between cells per person, shape (g, r, r), or between two sets of cells, (g, r, s)."""
+    other = one if other is None else other
+    mu, mv = point.inverse @ other.u, point.inverse @ other.v
+    ut, vt = np.swapaxes(one.u, 1, 2), np.swapaxes(one.v, 1, 2)
+    info = (ut @ mu) * (vt @ mv) + (ut @ mv) * (vt @ mu)
+    if one.w.any() and other.w.any():
+        info = info + np.swapaxes(one.w, 1, 2) @ point.inverse @ other.w
     return shares(moments)[:, None, None] * info
+
+
+def expected_diagonal(point: Point, moments: Moments, way: Directions) -> np.ndarray:
+    """Expected information of each cell alone per person, shape (g, r)."""
+    mu, mv = point.inverse @ way.u, point.inverse @ way.v
+    info = (way.u * mu).sum(axis=1) * (way.v * mv).sum(axis=1) + (way.u * mv).sum(axis=1) ** 2
+    return shares(moments)[:, None] * (info + (way.w * (point.inverse @ way.w)).sum(axis=1))
 
 
 def gradient_and_information(built: Structure, moments: Moments, point: Point) -> tuple[np.ndarray, np.ndarray]:

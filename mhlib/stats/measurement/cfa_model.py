@@ -25,9 +25,10 @@ from mhlib.stats.measurement.cfa_moments import (
     selected,
 )
 from mhlib.stats.measurement.cfa_reliability import bifactor_table, htmt_table, reliability_table
-from mhlib.stats.measurement.cfa_robust import FourthMoments, fourth_moments
+from mhlib.stats.measurement.cfa_robust import Variation
 from mhlib.stats.measurement.cfa_standardised import estimate_table
 from mhlib.stats.measurement.cfa_table import parameter_table
+from mhlib.stats.measurement.cfa_variation import variation_of
 from mhlib.stats.terms import term_frame
 
 ESTIMATORS = {"ml": "maximum likelihood", "mlr": "maximum likelihood, robust errors and scaled chi2 (Yuan-Bentler)"}
@@ -181,14 +182,14 @@ def cfa(
     )  # fmt: skip
     rows = complete_rows(data, table.observed, code, names, where="cfa(data)")
     moments = moments_of_rows(rows)
-    fourth = None
+    variation = None
     if estimator == "mlr" and (moments.n > 1).all():
         clusters = clusters_of(data, cluster, rows, where="cfa")
         if refused := few_clusters(clusters and clusters[1]):
             return refused
-        fourth = fourth_moments(rows, moments, clusters)
-    fitted = fit_table(table, moments, estimator=estimator, information=information, fourth=fourth)
-    return fitted if isinstance(fitted, Refused) else cfa_record(fitted, conf_level, fourth)
+        variation = variation_of(rows, moments, clusters)
+    fitted = fit_table(table, moments, estimator=estimator, information=information, variation=variation)
+    return fitted if isinstance(fitted, Refused) else cfa_record(fitted, conf_level, variation)
 
 
 def cfa_from_covariance(
@@ -261,12 +262,12 @@ def cfa_from_covariance(
     return fitted if isinstance(fitted, Refused) else cfa_record(fitted, conf_level, None)
 
 
-def cfa_record(fitted: Fitted, conf_level: float, fourth: FourthMoments | None) -> CfaResult:
+def cfa_record(fitted: Fitted, conf_level: float, variation: Variation | None) -> CfaResult:
     """Everything that a fitted model tells."""
     moments, several = fitted.moments, len(fitted.built.groups) > 1
     rest = residual_correlations(moments, fitted.found.point)
     names, groups = list(moments.names), moments.groups
-    n_clusters = None if fourth is None else fourth.n_clusters
+    n_clusters = None if variation is None else variation.n_clusters
     return CfaResult(
         estimates=estimate_table(fitted, conf_level),
         fit=fitted.indices,

@@ -7,8 +7,13 @@ import pandas as pd
 from scipy import stats
 
 from mhlib.stats.measurement.cfa_fitted import Fitted
-from mhlib.stats.measurement.cfa_likelihood import expected_cells, gathered, gradient_cells
-from mhlib.stats.measurement.cfa_matrices import Directions, Slots, directions, to_parameters
+from mhlib.stats.measurement.cfa_likelihood import (
+    expected_cells,
+    expected_diagonal,
+    gathered,
+    gradient_cells,
+)
+from mhlib.stats.measurement.cfa_matrices import Slots, directions, to_parameters
 
 FEWEST_LEFT = 1e-8
 
@@ -35,14 +40,11 @@ def modification_table(fitted: Fitted) -> pd.DataFrame:
     built, moments, point = fitted.built, fitted.moments, fitted.found.point
     fresh = candidates(fitted)
     own, new = directions(built, point.at), directions(built, point.at, fresh)
-    both = Directions(*(np.concatenate([getattr(own, name), getattr(new, name)], axis=-1) for name in "uvw"),
-                      np.concatenate([own.index, new.index], axis=1))  # fmt: skip
-    info = expected_cells(point, moments, both)
-    r = own.index.shape[1]
     score = gradient_cells(point, moments, new)
-    cross = to_parameters(info[:, r:, :r], own.index, built.n_free)
+    # Of the candidates, thousands with many items, only their own information and that with free parameters is needed.
+    cross = to_parameters(expected_cells(point, moments, new, own), own.index, built.n_free)
     inverse = np.linalg.inv(fitted.found.information)
-    diagonal = np.diagonal(info, axis1=1, axis2=2)[:, r:]
+    diagonal = expected_diagonal(point, moments, new)
     left = diagonal - ((cross @ inverse) * cross).sum(axis=2)
     left = np.where(left > FEWEST_LEFT * diagonal, left, np.nan)
     open_ = new.index >= 0

@@ -21,8 +21,9 @@ from mhlib.stats.measurement.cfa_moments import (
     moments_of_rows,
     selected,
 )
-from mhlib.stats.measurement.cfa_robust import FourthMoments, fourth_moments
+from mhlib.stats.measurement.cfa_robust import Variation
 from mhlib.stats.measurement.cfa_table import ParameterTable, parameter_table
+from mhlib.stats.measurement.cfa_variation import variation_of
 from mhlib.stats.measurement.invariance_effects import latent_means, score_effect, suggestions
 from mhlib.stats.measurement.invariance_steps import (
     CHEN_CFI,
@@ -156,13 +157,15 @@ def invariance(
     build = builder(model, columns_of(data, groups), names, std_lv, where)
     rows = complete_rows(data, build((), ()).observed, code, names, where=f"{where}(data)")
     moments = moments_of_rows(rows)
-    fourth = None
+    variation = None
     if estimator == "mlr" and (moments.n > 1).all():
         clusters = clusters_of(data, cluster, rows, where=where)
         if refused := few_clusters(clusters and clusters[1]):
             return refused
-        fourth = fourth_moments(rows, moments, clusters)
-    return ladder(build, moments, estimator=estimator, fourth=fourth, partial=partial, last=last, conf_level=conf_level)
+        variation = variation_of(rows, moments, clusters)
+    return ladder(
+        build, moments, estimator=estimator, variation=variation, partial=partial, last=last, conf_level=conf_level
+    )
 
 
 def invariance_from_covariance(
@@ -217,7 +220,7 @@ def invariance_from_covariance(
     moments = moments_of_covariance(cov, n, names, mean=mean, n_excluded=n_excluded, where=where)
     build = builder(model, names, moments.groups, std_lv, where)
     moments = selected(moments, build((), ()).observed)
-    return ladder(build, moments, estimator="ml", fourth=None, partial=partial, last=last, conf_level=conf_level)
+    return ladder(build, moments, estimator="ml", variation=None, partial=partial, last=last, conf_level=conf_level)
 
 
 def demand_settings(estimator: str, last: str, conf_level: float, cluster: object, *, where: str) -> None:
@@ -262,7 +265,7 @@ def ladder(
     moments: Moments,
     *,
     estimator: str,
-    fourth: FourthMoments | None,
+    variation: Variation | None,
     partial: Sequence[str],
     last: str,
     conf_level: float,
@@ -271,7 +274,7 @@ def ladder(
     partial = tuple(name.replace(" ", "") for name in partial)
     demand_partial(build, partial)
     steps = plan_steps(last, partial)
-    models, stopped = fit_steps(steps, build, moments, estimator=estimator, fourth=fourth)
+    models, stopped = fit_steps(steps, build, moments, estimator=estimator, variation=variation)
     if "configural" not in models:
         return stopped
     table = ladder_table(steps, models)
@@ -296,7 +299,7 @@ def ladder(
         estimator=estimator,
         n_by_group=dict(zip(moments.groups, map(int, moments.n), strict=True)),
         n_excluded_by_group=dict(zip(moments.groups, map(int, moments.n_excluded), strict=True)),
-        n_clusters=None if fourth is None else fourth.n_clusters,
+        n_clusters=None if variation is None else variation.n_clusters,
         n_used=int(moments.n.sum()),
         n_excluded=int(moments.n_excluded.sum()),
         method=f"measurement invariance, {ESTIMATORS[estimator]}",

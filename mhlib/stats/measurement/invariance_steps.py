@@ -13,7 +13,7 @@ from scipy import special
 from mhlib.findings import Refused
 from mhlib.stats.measurement.cfa_fitted import Fitted, fit_table
 from mhlib.stats.measurement.cfa_moments import Moments
-from mhlib.stats.measurement.cfa_robust import FourthMoments
+from mhlib.stats.measurement.cfa_robust import Variation
 from mhlib.stats.measurement.cfa_table import ParameterTable
 
 EQUAL = {
@@ -63,7 +63,7 @@ def fit_steps(
     moments: Moments,
     *,
     estimator: str,
-    fourth: FourthMoments | None,
+    variation: Variation | None,
 ) -> tuple[dict[str, Fitted], Refused | None]:
     """Fit each step from the one before; stops at the first that is refused.
 
@@ -74,13 +74,13 @@ def fit_steps(
         Parameter table of a step's equalities and partial parameters.
     moments : Moments
     estimator : {'ml', 'mlr'}
-    fourth : FourthMoments, optional
+    variation : Variation, optional
     """
     models: dict[str, Fitted] = {}
     for step in steps:
         table = build(EQUAL[step.base], step.partial)
         start = None if step.against is None else start_from(table, models[step.against])
-        fitted = fit_table(table, moments, estimator=estimator, fourth=fourth, start=start)
+        fitted = fit_table(table, moments, estimator=estimator, variation=variation, start=start)
         if isinstance(fitted, Refused):
             return models, fitted
         models[step.name] = fitted
