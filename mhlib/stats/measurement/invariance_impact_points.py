@@ -95,6 +95,8 @@ def invariance_impact(result: OrdinalInvarianceResult) -> InvarianceImpactResult
     step), answered by the first group's loadings and thresholds (configural step): sum of
     Phi((lambda'kappa - tau) / sqrt(1 + lambda'Psi lambda)) over thresholds. The trait's scale is tied by the assumption
     that items differ on average not at all; a shift that all items share cannot be told from a difference of the trait.
+    Items left free by `partial` do not tie it: with `partial=("x1~1",)` the other items do, and the whole of x1's shift
+    shows.
     Errors by the delta method through thresholds, correlations and their whole Gamma. Compare Nye and Drasgow (2011)
     J Appl Psychol 96:966; Gunn, Grimm and Edwards (2020) SEM 27:503.
     """
