@@ -427,6 +427,7 @@ CALLS = [
     (ParamsError, "'x99~1' in partial", lambda: invariance(ROWS, THREE, groups="school", partial=("x99~1",))),
     (ParamsError, "no step makes these equal: visual=~x1, speed~1", lambda: invariance(
         ROWS, THREE, groups="school", partial=("visual=~x1", "speed~1", "x3~1"))),
+    (ParamsError, "use invariance_wlsmv", lambda: invariance(ROWS, THREE, groups="school", estimator="wlsmv")),
     (ParamsError, "no column 'town'", lambda: cfa(ROWS, THREE, groups="town")),
     (ParamsError, "is no group", lambda: cfa(ROWS, THREE, groups="school", reference="Elsewhere")),
     (ParamsError, "knows no clusters", lambda: cfa(ROWS, THREE, cluster="class")),

@@ -225,6 +225,10 @@ def invariance_from_covariance(
 
 def demand_settings(estimator: str, last: str, conf_level: float, cluster: object, *, where: str) -> None:
     """Stop at unknown settings."""
+    if estimator == "wlsmv":
+        raise ParamsError(
+            f"{where}(estimator)", "ordered answers have steps of their own", remedy="use invariance_wlsmv"
+        )
     inputs.one_of(estimator, tuple(ESTIMATORS), where=where, name="estimator")
     inputs.one_of(last, tuple(EQUAL), where=where, name="last")
     demand_options(estimator, "expected", conf_level, cluster, {}, where=where)
