@@ -69,10 +69,9 @@ class PolychoricResult:
         upper = np.triu_indices(len(names), 1)
         rho, error = self.correlation.to_numpy()[upper], self.std_error.to_numpy()[upper]
         z = critical(self.conf_level)
-        half = z * error / (1 - rho**2)
+        low, high = on_fisher(rho, error, z)
         pairs = {"term": [f"{names[i]}~~{names[j]}" for i, j in zip(*upper, strict=True)], "estimate": rho}
-        pairs |= {"std_error": error, "conf_low": np.tanh(np.arctanh(rho) - half)}
-        pairs |= {"conf_high": np.tanh(np.arctanh(rho) + half), "kind": "correlation"}
+        pairs |= {"std_error": error, "conf_low": low, "conf_high": high, "kind": "correlation"}
         tau, error = self.thresholds.to_numpy(), self.threshold_errors.to_numpy()
         steps = {"term": [f"{item}|t{t}" for item, t in self.thresholds.index], "estimate": tau, "std_error": error}
         steps |= {"conf_low": tau - z * error, "conf_high": tau + z * error, "kind": "threshold"}
@@ -200,6 +199,12 @@ def polychoric_from_tables(
     names, made = padded_tables(tables, counts, n, where=where)
     moments = moments_from_tables(made, zero_add=zero_add)
     return as_result(moments, names, (), n_excluded, "tables", conf_level)
+
+
+def on_fisher(rho: np.ndarray, error: np.ndarray, z: float) -> tuple[np.ndarray, np.ndarray]:
+    """Wald interval on Fisher's scale, taken back to -1 to 1."""
+    half = z * error / (1 - rho**2)
+    return np.tanh(np.arctanh(rho) - half), np.tanh(np.arctanh(rho) + half)
 
 
 def checked_zero_add(zero_add: object, *, where: str) -> tuple[float, float]:
