@@ -11,6 +11,7 @@ from html import escape
 
 import pandas as pd
 
+from mhlib.findings import message
 from mhlib.report.disclosure import Gate, kind_of
 from mhlib.report.language import DASH, number, percent, translated, words
 from mhlib.report.vocabulary import COLUMNS, TERMS
@@ -55,33 +56,51 @@ def _digits(name: str, row: dict[str, object]) -> int:
     return term.digits if term else COLUMNS[name].digits
 
 
+# A number and the limits that share a column with it.
+LIMITS = {"rmsea": ("rmsea_low", "rmsea_high"), "loading": ("loading_low", "loading_high"),
+          "difference": ("difference_low", "difference_high"), "cutoff": ("cutoff_low", "cutoff_high")}  # fmt: skip
+
+
 def grid(
     frame: pd.DataFrame, language: str, gate: Gate, *, columns: list[str] | None = None
 ) -> tuple[list[str], list[bool], list[list[str]]]:
-    """Headers, which columns are numbers, and rows of text; an estimate's limits share one column."""
+    """Headers, which columns are numbers, and rows of text; the limits of a number share one column after it."""
     names = columns or [name for name in frame if name not in HIDDEN_BY_DEFAULT]
     names = [name for name in names if frame[name].notna().any()]
     if "denominator" in names:
         names = [name for name in names if name != "n_used"]
-    main = next((name for name in ("estimate", "item_rest") if name in names), None)
-    interval = {"conf_low", "conf_high"} <= set(frame) and main is not None
+    limits = {main: pair for main, pair in LIMITS.items() if main in names and set(pair) <= set(frame)}
+    if {"conf_low", "conf_high"} <= set(frame) and (first := _interval_after(names)):
+        limits[first] = ("conf_low", "conf_high")
+    names = [name for name in names if name not in {one for pair in limits.values() for one in pair}]
     headers, numeric = [], []
     for name in names:
         headers.append(words(COLUMNS[name].words, language, gate))
         numeric.append(COLUMNS[name].kind in NUMERIC)
-        if name == main and interval:
-            headers.append(translated("confidence interval", language))
+        if name in limits:
+            headers.append(words(BETWEEN.get(name, CONFIDENCE), language, gate))
             numeric.append(True)
-    rows = []
-    for row in frame.to_dict("records"):
-        cells = []
-        for name in names:
-            cells.append(cell_text(name, row[name], row, language, gate))
-            if name == main and interval:
-                low, high = (cell_text(limit, row[limit], row, language, gate) for limit in ("conf_low", "conf_high"))
-                cells.append(DASH if DASH in (low, high) else f"{low} – {high}")
-        rows.append(cells)
+    rows = [_cells(row, names, limits, language, gate) for row in frame.to_dict("records")]
     return headers, numeric, rows
+
+
+CONFIDENCE = message("confidence interval")
+BETWEEN = {"cutoff": message("chosen in 95% of resamples (points)"), "rmsea": message("90% interval of RMSEA")}
+
+
+def _interval_after(names: list[str]) -> str | None:
+    """The column after which the interval of a row stands."""
+    return next((name for name in ("estimate", "item_rest") if name in names), None)
+
+
+def _cells(row: dict, names: list[str], limits: dict, language: str, gate: Gate) -> list[str]:
+    cells = []
+    for name in names:
+        cells.append(cell_text(name, row[name], row, language, gate))
+        if name in limits:
+            low, high = (cell_text(limit, row[limit], row, language, gate) for limit in limits[name])
+            cells.append(DASH if DASH in (low, high) else f"{low} – {high}")
+    return cells
 
 
 def html_table(headers: list[str], numeric: list[bool], rows: list[list[str]], *, caption: str, note: str = "") -> str:

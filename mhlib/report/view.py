@@ -40,6 +40,12 @@ class Provenance(Protocol):
     rows_read: int
 
 
+# What must stand behind a table whatever it shows: people for the gate, limits and terms for the cells.
+BEHIND = ("n_used", "n", "denominator", "numerator", "n_people", "term", "conf_low", "conf_high")
+# A section that has nothing to show, and nothing to collect for it, is said in a line and not in a box.
+NOTHING = "Nothing."
+
+
 def open_report(params: object, data: object) -> View:
     """The view of one report: its gate comes from `params.disclosure`, its origin from `data.provenance`.
 
@@ -111,7 +117,7 @@ class View:
             return
         frame = result if isinstance(result, pd.DataFrame) else result.to_frame()
         wanted = [column for column in (columns or list(frame)) if column in frame]
-        behind = [column for column in ("n_used", "n", "denominator", "numerator", "n_people") if column in frame]
+        behind = [column for column in BEHIND if column in frame]
         gated = self._gate.frame(frame[list(dict.fromkeys(wanted + behind))].pipe(_known), where=name)
         number = self._number("table")
         files = {}
@@ -221,6 +227,8 @@ class View:
         def html(language: str) -> str:
             parts = [words(text, language, self._gate) for text in (refused.why, refused.what_to_collect)]
             why, collect = (escape(part) for part in parts)
+            if refused.what_to_collect.template == NOTHING:
+                return f'<p class="quiet">{escape(translated(caption, language))}: {why}</p>'
             return (f'<div class="refusal"><p class="what">{escape(translated(caption, language))}</p>'
                     f"<p><strong>{escape(translated('Not given.', language))}</strong> {why}</p>"
                     f"<p><strong>{escape(translated('To collect:', language))}</strong> {collect}</p></div>")  # fmt: skip
@@ -267,11 +275,10 @@ class View:
 
     def _note(self, gated: pd.DataFrame, note: str, language: str) -> str:
         parts = [translated(note, language)] if note else []
-        if self._gate.policy.round_to > 1:
+        # Said once: under every table it would only be in the way.
+        if self._gate.policy.round_to > 1 and self._numbers["table"] == 1:
             parts.append(translated("Counts are rounded to {step}; “—” stands for what is hidden or cannot be estimated.",
                                     language).format(step=self._gate.policy.round_to))  # fmt: skip
-        if self._simulated:
-            parts.append(self._notice(language))
         return " ".join(parts)
 
     def _notice(self, language: str) -> str:

@@ -86,6 +86,8 @@ def _methods(data: Screened, params: Params) -> Drawn | Refused:
              "imputed": {"method": "mi", "m": IMPUTATIONS, "seed": params.seed}}  # fmt: skip
     if (covariates := _covariates(data, params)) is not None:
         calls["begg_greenes_covariates"] = {"method": "begg_greenes", "covariates": covariates}
+    if (bands := score_bands(data, params)) is not None:
+        calls["begg_greenes_bands"] = {"method": "begg_greenes", "covariates": bands}
     stated = verification_options(data, params)
     if stated["method"] == "ipw":
         calls["ipw_stated"] = {"method": "ipw", "verification_probability": stated["verification_probability"]}
@@ -122,13 +124,22 @@ def _covariates(data: Screened, params: Params) -> pd.DataFrame | None:
     return pd.DataFrame(columns)
 
 
+def score_bands(data: Screened, params: Params) -> pd.DataFrame | None:
+    """Band of the score as a covariate, where somebody was interviewed in every band: the interview often hung on it."""
+    points, known = data.whole_points, data.scored["reference"].notna()
+    edges = _edges(points, params.cutoff)
+    band = pd.cut(points, edges, right=False, labels=False).astype("Int64").astype("string").fillna("beyond")
+    whole = known.groupby(band).any().all()
+    return pd.DataFrame({"band": band.astype(object)}) if whole and band.nunique() > 2 else None
+
+
 def _surface(data: Screened, params: Params) -> tuple[Drawn | Refused, list[Message]]:
     """Sensitivity if, at an equal screening result, cases were interviewed more or less often than non-cases."""
     scored, seen = data.scored, data.scored["verified"].fillna(False).astype(bool)
     found = tried(
         verification_sensitivity, scored["positive"].astype(bool), scored["reference"], verified=seen,
         cluster=scored[params.cluster] if params.cluster else None, thresholds={"sensitivity": params.target_sensitivity},
-        conf_level=params.conf_level,
+        covariates=score_bands(data, params), conf_level=params.conf_level,
     )  # fmt: skip
     if isinstance(found, Refused):
         return found, []
@@ -143,6 +154,9 @@ def _surface(data: Screened, params: Params) -> tuple[Drawn | Refused, list[Mess
 
 def _tipping(row: object) -> Message:
     """At which dependence the sensitivity would cross the target, in words."""
+    if row.odds_ratio == 1:
+        return message("The sensitivity stands below {target} already; no dependence of the interview is needed for that.",
+                       target=f"{100 * row.threshold:.0f}%")  # fmt: skip
     if pd.isna(row.odds_ratio):
         return message("No dependence of the interview on the true state of screen-negatives within the bounds looked at would "
                        "move the sensitivity across {target}.", target=f"{100 * row.threshold:.0f}%")  # fmt: skip
@@ -152,16 +166,24 @@ def _tipping(row: object) -> Message:
 
 
 def _reference_error(data: Screened, params: Params) -> Drawn | Refused:
-    """Sensitivity of the screen if the interview itself finds or clears wrongly, errors of the two being independent."""
+    """The screen's accuracy if the interview itself finds or clears wrongly, one error at a time.
+
+    The errors of screen and interview are taken as independent.
+    """
     scored, seen = data.scored, data.scored["verified"].fillna(False).astype(bool)
+    whole = data.counts.n_verified == data.counts.n
     found = tried(reference_error, scored["positive"].astype(bool), scored["reference"], verified=seen,
+                  covariates=None if whole else score_bands(data, params),
                   cluster=scored[params.cluster] if params.cluster else None, conf_level=params.conf_level)  # fmt: skip
     if isinstance(found, Refused):
         return found
     frame = found.to_frame()
-    frame = frame[frame["term"].isin(MEASURES)].assign(
-        estimate=frame["estimate"].where(frame["admissible"].astype(bool))
-    )
-    names = {"reference_sensitivity": "interview_sensitivity", "reference_specificity": "interview_specificity"}
-    wide = frame.pivot(index=list(names), columns="term", values="estimate").reset_index().rename(columns=names)
-    return Drawn(table=wide.assign(n_used=found.n_used)[[*names.values(), *MEASURES, "n_used"]])
+    one_error = (frame["reference_sensitivity"] == 1) | (frame["reference_specificity"] == 1)
+    frame = frame[frame["term"].isin(MEASURES) & one_error]
+    shown = frame["admissible"].astype(bool)
+    table = frame.assign(
+        interview_sensitivity=frame["reference_sensitivity"], interview_specificity=frame["reference_specificity"],
+        **{name: frame[name].where(shown) for name in ("estimate", "conf_low", "conf_high")}, n_used=found.n_used,
+    )  # fmt: skip
+    names = ["interview_sensitivity", "interview_specificity", "term", "estimate", "conf_low", "conf_high", "n_used"]
+    return Drawn(table=table.sort_values(["term", *names[:2]])[names].reset_index(drop=True))

@@ -27,6 +27,8 @@ class FairnessSection:
     """Tables of the section; each may be a refusal. `unequal` counts differences that stand after Holm's correction."""
 
     levels: Drawn | Refused
+    figure: Drawn | Refused
+    unjudged: Drawn | Refused
     differences: Drawn | Refused
     tradeoff: Drawn | Refused
     unequal: int | None
@@ -40,18 +42,42 @@ def section(data: Screened, params: Params, *, accurate: bool) -> FairnessSectio
     if not refusal and not accurate:
         refusal = without_reference() if data.counts.n_verified == 0 else _not_accurate()
     if refusal:
-        return FairnessSection(levels=refusal, differences=refusal, tradeoff=refusal, unequal=None, looked_at=0)
+        return _nothing(refusal)
     found = _by_group(data, params, names)
     if isinstance(found, Refused):
-        return FairnessSection(levels=found, differences=found, tradeoff=found, unequal=None, looked_at=0)
+        return _nothing(found)
     differences = found.terms.query("kind == 'difference'")
     # Shares of positives and predictive values differ wherever cases are more common: that is no unequal service.
     known = differences[differences["p_holm"].notna() & differences["term"].isin(EQUAL)]
+    levels = _levels(found)
     return FairnessSection(
-        levels=_levels(found), differences=_differences(found, differences), tradeoff=_tradeoff(data, params, names[0]),
+        figure=_figure(levels), unjudged=_unjudged(found), levels=levels,
+        differences=_differences(found, differences), tradeoff=_tradeoff(data, params, names[0]),
         unequal=int((known["p_holm"] < 1 - params.conf_level).sum()),
         looked_at=len(known),
     )  # fmt: skip
+
+
+def _nothing(refused: Refused) -> FairnessSection:
+    return FairnessSection(levels=refused, figure=refused, unjudged=refused, differences=refused, tradeoff=refused, unequal=None,
+                           looked_at=0)  # fmt: skip
+
+
+def _figure(levels: Drawn | Refused) -> Drawn | Refused:
+    """Sensitivity and specificity of the groups that could be judged."""
+    if isinstance(levels, Refused):
+        return levels
+    table = levels.table[levels.table["term"].isin(["sensitivity", "specificity"])]
+    table = table.sort_values("term", kind="stable").reset_index(drop=True)
+    return Drawn(table=table, share=True) if len(table) else _not_accurate()
+
+
+def _unjudged(found: object) -> Drawn | Refused:
+    """Groups too small to be judged, each with the reason."""
+    if not found.refusals:
+        return Refused("every_group_judged", message("Every group could be judged."), message("Nothing."))
+    rows = [{"group": name, "subgroup": group, "reason": refused.why} for name, group, refused in found.refusals]
+    return Drawn(table=pd.DataFrame(rows))
 
 
 def _not_accurate() -> Refused:
@@ -80,8 +106,10 @@ def _by_group(data: Screened, params: Params, names: list[str]) -> object:
     )  # fmt: skip
 
 
-def _levels(found: object) -> Drawn:
-    table = found.terms.query("kind == 'level'")
+def _levels(found: object) -> Drawn | Refused:
+    table = found.terms.query("kind == 'level' and estimate == estimate")
+    if table.empty:
+        return _not_accurate()
     table = table.assign(subgroup=table["group"], group=table["grouping"], n_used=_people(table, found))
     return Drawn(table=table[["group", "subgroup", "term", "estimate", "conf_low", "conf_high", "n_used"]].reset_index(drop=True),
                  share=True)  # fmt: skip

@@ -19,6 +19,8 @@ if TYPE_CHECKING:
 
 # Longer scales, and such as measure several things, are not described by one trait.
 MOST_ITEMS, FEWEST, WORST = 50, 300, 3
+# Each item needs models of its own: beyond so many items that is minutes on a census.
+MOST_ITEMS_FOR_BIAS = 20
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -47,6 +49,10 @@ def section(data: Screened, params: Params) -> IrtSection:
         return IrtSection(items=model, precision=model, curve=model, bias=bias, bias_curves=curves, reading=[])
     at = _reachable(data, params)
     precision = measurement_precision(model, cutoffs=at)
+    if isinstance(precision, Refused):
+        return IrtSection(
+            items=precision, precision=precision, curve=precision, bias=bias, bias_curves=curves, reading=[*model.notes]
+        )
     return IrtSection(
         items=_items(model), precision=_precision(model, precision), curve=_curve(precision, params), bias=bias,
         bias_curves=curves, reading=[*model.notes, *precision.notes, *_odd(model, items, params)],
@@ -129,6 +135,8 @@ def _bias(data: Screened, items: pd.DataFrame, params: Params) -> tuple[Drawn | 
     kept = large(groups, FEWEST)[:2]
     if len(kept) < 2:
         return without_groups(), without_groups()
+    if items.shape[1] > MOST_ITEMS_FOR_BIAS:
+        return (_many_for_bias(),) * 2
     here = groups.isin(kept).to_numpy()
     found = tried(dif_likelihood_ratio, items[here], groups[here].astype(str), reference=kept[0], min_count=params.least_count,
                   cutoffs=_reachable(data, params), conf_level=params.conf_level)  # fmt: skip
@@ -138,6 +146,16 @@ def _bias(data: Screened, items: pd.DataFrame, params: Params) -> tuple[Drawn | 
     order = table.sort_values(["wabc", "item"], ascending=[False, True])["item"].iloc[:WORST]
     shown = table[["item", "wabc", "standardised", "statistic", "df", "p_holm", "flagged", "n_used"]]
     return Drawn(table=shown.rename(columns={"statistic": "chi2"})), _bias_curves(found, list(order))
+
+
+def _many_for_bias() -> Refused:
+    """No likelihood-ratio tests of a long scale."""
+    return Refused(
+        "many_items_for_bias",
+        message("The scale has more than {items} items: the table of bias above judges them, at an equal score.",
+                items=MOST_ITEMS_FOR_BIAS),
+        message("Nothing."),
+    )  # fmt: skip
 
 
 def _bias_curves(found: object, worst: list[str]) -> Drawn:

@@ -88,19 +88,9 @@ def _careless_table(found: object) -> Drawn | Refused:
     if isinstance(found, Refused):
         return found
     table = found.to_frame().rename(columns={"n_flagged": "numerator", "n_known": "denominator"})
-    names = [
-        "term",
-        "estimate",
-        "conf_low",
-        "conf_high",
-        "numerator",
-        "denominator",
-        "r_score",
-        "score_flagged",
-        "score_rest",
-    ]
-    table = table[names].assign(term="sign_" + table["term"], rule=[found.rules.get(name) for name in table["term"]])
-    return Drawn(table=table)
+    names = ["term", "estimate", "conf_low", "conf_high", "numerator", "denominator", "r_score", "score_flagged"]
+    rules = [found.rules.get(name) for name in table["term"]]
+    return Drawn(table=table[names].assign(term="sign_" + table["term"], rule=rules))
 
 
 def _with_without(found: object) -> Drawn | Refused:

@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 
 # A factor model of a group needs more people than a share of it does.
 FEWEST = 300
-STEPS = ("chi2", "df", "cfi", "rmsea", "rmsea_low", "rmsea_high", "srmr", "cfi_diff", "rmsea_diff", "holds")
+STEPS = ("chi2", "df", "cfi", "rmsea", "rmsea_low", "rmsea_high", "srmr", "delta_cfi", "delta_rmsea", "holds")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)

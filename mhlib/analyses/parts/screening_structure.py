@@ -153,7 +153,9 @@ def _residuals(found: object) -> Drawn | Refused:
     below = np.tril(np.ones(matrix.shape, dtype=bool), -1)
     rows = [{"row": item_number(a), "across": item_number(b), "value_shown": float(matrix.loc[a, b])}
             for i, a in enumerate(matrix.index) for j, b in enumerate(matrix.columns) if below[i, j]]  # fmt: skip
-    return Drawn(table=pd.DataFrame(rows).assign(n_used=found.n_used), x_axis=message("item"), y_axis=message("item"))
+    return Drawn(
+        table=pd.DataFrame(rows).assign(n_used=found.n_used), scale=0.10, x_axis=message("item"), y_axis=message("item")
+    )
 
 
 def _scree(data: Screened, params: Params) -> tuple[Drawn | Refused, list[Message]]:

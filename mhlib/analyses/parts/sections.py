@@ -62,6 +62,7 @@ class Drawn:
     x_share: bool = False
     y_share: bool = False
     mark: float | None = None
+    scale: float | None = None
     diagonal: bool = False
     points: bool = False
 

@@ -20,7 +20,9 @@ def heat(result: object, *, ax: object | None = None, data: pd.DataFrame | None 
     data = known(heat_data(result, OPEN) if data is None else data, "value_shown")
     rows, across = list(dict.fromkeys(data["row"])), list(dict.fromkeys(data["across"]))
     ax = axes(ax, (1.8 + 0.62 * len(across), 1.2 + 0.4 * len(rows)))
-    most = max((abs(float(value)) for value in data["value_shown"]), default=1.0) or 1.0
+    # A floor of the scale keeps trifles pale.
+    least = getattr(result, "scale", None) or 0.0
+    most = max([least, *(abs(float(value)) for value in data["value_shown"])]) or 1.0
     share, small = getattr(result, "share", False), len(across) > 12
     for cell in data.to_dict("records"):
         value, x, y = float(cell["value_shown"]), across.index(cell["across"]), rows.index(cell["row"])

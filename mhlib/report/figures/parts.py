@@ -42,7 +42,7 @@ def label(value: object, say: Say) -> str:
     """The words of a known term; any other name as it stands."""
     from mhlib.report.vocabulary import TERMS
 
-    return say(TERMS[str(value)].words) if str(value) in TERMS else str(value)
+    return " · ".join(say(TERMS[part].words) if part in TERMS else part for part in str(value).split(" · "))
 
 
 def labels(data: pd.DataFrame, say: Say) -> list[str]:
