@@ -10,7 +10,7 @@ import pytest
 from statsmodels.stats.proportion import proportion_confint
 
 from mhlib.stats.intervals import critical
-from mhlib.stats.measurement import categorical_omega, invariance_impact, invariance_wlsmv, ordinal_alpha
+from mhlib.stats.measurement import categorical_omega, fit_wlsmv, invariance_impact, invariance_wlsmv, ordinal_alpha
 from mhlib.stats.measurement.bivariate_normal import distribution
 from mhlib.stats.measurement.ordinal_moments import moments_from_tables
 from mhlib.stats.measurement.ordinal_omega import of_points
@@ -111,3 +111,26 @@ def test_the_sequence_finds_a_planted_shift():
         found = invariance_wlsmv(frame.assign(group=group), "F =~ " + " + ".join(frame), groups="group")
         hits += found.steps["diff_p"].iloc[3] < 0.05
     assert hits >= 24, hits
+
+
+@pytest.mark.slow
+def test_errors_by_school_cover_where_those_of_independent_pupils_do_not():
+    rng, replicates, schools, size = np.random.default_rng([15, 20261125]), 400, 100, 100
+    school = np.repeat(np.arange(schools), size)
+    text = "F =~ " + " + ".join(f"x{i}" for i in range(6))
+    hits = {"school": np.zeros(7), "alone": np.zeros(7)}
+    for _ in range(replicates):
+        # Schools differ in the trait and in each item's residual; over all pupils the loadings are as planted.
+        trait = rng.normal(size=schools)[school] * np.sqrt(0.15) + rng.normal(size=len(school)) * np.sqrt(0.85)
+        rest = rng.normal(size=(schools, 6))[school] * np.sqrt(0.1) + rng.normal(size=(len(school), 6)) * np.sqrt(0.9)
+        z = trait[:, None] * LOADING + rest * np.sqrt(1 - LOADING**2)
+        rows = pd.DataFrame(np.digitize(z, STEPS), columns=[f"x{i}" for i in range(6)])
+        for name, cluster in (("school", school), ("alone", None)):
+            found = fit_wlsmv(rows, text, std_lv=True, cluster=cluster)
+            low, high = found.standardised[["conf_low", "conf_high"]].to_numpy().T
+            rejected = found.fit.at["scaled", "p_value"] < 0.05
+            hits[name] = hits[name] + np.append((low <= LOADING) & (high >= LOADING), rejected)
+    assert all(meets(int(hit), replicates, 0.95, 7) for hit in hits["school"][:6]), hits
+    assert meets(int(hits["school"][6]), replicates, 0.05, 7), hits
+    assert not any(meets(int(hit), replicates, 0.95, 7) for hit in hits["alone"][:6]), hits
+    assert not meets(int(hits["alone"][6]), replicates, 0.05, 7), hits

@@ -11,6 +11,7 @@ import pandas as pd
 from mhlib.errors import DataError, ParamsError
 from mhlib.findings import Refused, message
 from mhlib.stats import inputs
+from mhlib.stats.measurement.cfa_fitted import few_clusters
 from mhlib.stats.measurement.cfa_matrices import MATRICES, Structure, structure
 from mhlib.stats.measurement.cfa_table import ParameterTable, parameter_table
 from mhlib.stats.measurement.model_syntax import parse_model
@@ -65,14 +66,16 @@ def fit_wlsmv(
         Group that comes first; default the first in sorted order.
     means : bool
         Thresholds and intercepts are always parameters here; the option is that of :func:`cfa`.
-    cluster : optional
-        Not offered: errors by school exist for "mlr" only, and asking for them here is an error.
+    cluster : str or array-like, optional
+        School or class of each person, each within one group. Estimates and weights stay; errors and scaled tests take
+        the answers within a cluster as dependent.
     conf_level : float
 
     Returns
     -------
     CfaOrdinalResult or Refused
-        Codes `cfa_not_identified`, `cfa_not_converged`, `cfa_too_few_people`, `cfa_degenerate_correlation`.
+        Codes `cfa_not_identified`, `cfa_not_converged`, `cfa_too_few_people`, `cfa_degenerate_correlation`,
+        `cfa_few_clusters`.
 
     Raises
     ------
@@ -81,25 +84,26 @@ def fit_wlsmv(
     DataError
         Answers that are no categories.
     DesignError
-        Fewer than three people in a group, or two categories of an item.
+        Fewer than three people in a group, or two categories of an item; a cluster in several groups.
 
     Notes
     -----
     F = sum over groups of (n_g - 1)/N r'W r, r = thresholds and polychoric correlations less the model's, W the inverse
     diagonal of Gamma. Standard errors are the sandwich with the whole Gamma; the test is scaled and shifted to the mean
-    and variance of chi-square. References: Muthen (1984); Muthen, du Toit and Spisic (1997); Asparouhov and Muthen
+    and variance of chi-square. By cluster, scores are summed within clusters before Gamma is formed (checked by recovery,
+    lavaan has none). References: Muthen (1984); Muthen, du Toit and Spisic (1997); Asparouhov and Muthen
     (2010).
     Checked against: tests/oracle/ordinal_fits.csv (lavaan::cfa with ordered items).
     """
     where = "cfa"
-    if cluster is not None or not means:
-        raise ParamsError(
-            where, "weighted least squares has no errors by cluster and no model without thresholds",
-            allowed="estimator wlsmv without `cluster` and `means`", remedy="use estimator mlr for errors by school",
-        )  # fmt: skip
+    if not means:
+        raise ParamsError(where, "ordered items have thresholds always", remedy="leave `means` out")
     prepared = prepare(
-        data, model, groups=groups, missing=missing, least_count=least_count, reference=reference, where=where
-    )
+        data, model, groups=groups, missing=missing, least_count=least_count, reference=reference, cluster=cluster,
+        where=where,
+    )  # fmt: skip
+    if refused := few_clusters(prepared.n_clusters):
+        return refused
     table = parameter_table(
         model,
         columns=prepared.names,
@@ -214,6 +218,7 @@ def prepare(
     missing: str,
     least_count: int,
     reference: object,
+    cluster: object = None,
     where: str,
 ) -> Prepared:
     """Moments by group of the items that a model names."""
@@ -226,10 +231,25 @@ def prepare(
         groups = data[groups]
     coded = ordinal_codes(data[list(names)], where=where, missing=missing, groups=groups, least_count=least_count)
     order = group_order(coded, reference, where=where)
-    moments = moments_by_group(coded, where=where)
+    clusters = clusters_of(data, cluster, coded, where=where)
+    moments = moments_by_group(coded, cluster=clusters, where=where)
     moments = tuple(moments[index] for index in order)
     labels = tuple(str(coded.groups[index]) for index in order)
-    return Prepared(names, labels, moments, weighted(moments), coded.merged, coded.n_excluded, coded.levels)
+    n_clusters = None if clusters is None else int(clusters.max()) + 1
+    return Prepared(names, labels, moments, weighted(moments), coded.merged, coded.n_excluded, coded.levels, n_clusters)
+
+
+def clusters_of(data: pd.DataFrame, cluster: object, coded: OrdinalCodes, *, where: str) -> np.ndarray | None:
+    """Cluster of each row kept, 0 to C - 1."""
+    if cluster is None:
+        return None
+    if isinstance(cluster, str):
+        if cluster not in data:
+            raise ParamsError(f"{where}(cluster)", f"the data have no column '{cluster}'")
+        cluster = data[cluster]
+    inputs.same_length(where, data=data, cluster=cluster)
+    code, _ = inputs.codes(cluster, where=where, name="cluster")
+    return np.unique(code[coded.kept], return_inverse=True)[1]
 
 
 def group_order(coded: OrdinalCodes, reference: object, *, where: str) -> list[int]:

@@ -10,6 +10,7 @@ import pandas as pd
 
 from mhlib.errors import DesignError, ParamsError
 from mhlib.findings import Message, Refused, message
+from mhlib.stats.measurement.cfa_fitted import few_clusters
 from mhlib.stats.measurement.cfa_table import ParameterTable, Row, parameter_table
 from mhlib.stats.measurement.cfa_wlsmv import fit_table, prepare
 from mhlib.stats.measurement.invariance_steps import CHEN_CFI, CHEN_RMSEA
@@ -97,6 +98,7 @@ def invariance_wlsmv(
     missing: str = "listwise",
     least_count: int = 1,
     reference: object = None,
+    cluster: object = None,
     conf_level: float = 0.95,
 ) -> OrdinalInvarianceResult | Refused:
     """Measurement invariance of ordered items over groups.
@@ -112,8 +114,8 @@ def invariance_wlsmv(
         In this order, of 'configural', 'thresholds', 'loadings', 'intercepts', 'residuals'; each adds to the last.
     partial : sequence of str
         Left free in later groups: `x3|t1`, `f=~x2`, `x3~1`, `x3~~x3`.
-    parameterization, missing, least_count, reference, conf_level
-        As in :func:`fit_wlsmv`; both parameterisations give the same fit.
+    parameterization, missing, least_count, reference, cluster, conf_level
+        As in :func:`fit_wlsmv`; both parameterisations give the same fit, and each cluster lies within one group.
 
     Returns
     -------
@@ -125,7 +127,7 @@ def invariance_wlsmv(
     ParamsError
         Unknown steps or partial parameters, faults of the model.
     DesignError
-        One group only.
+        One group only; a cluster in several groups.
 
     Notes
     -----
@@ -143,8 +145,11 @@ def invariance_wlsmv(
     if not steps:
         raise ParamsError(f"{where}(steps)", "names no step", allowed="of " + ", ".join(STEPS))
     prepared = prepare(
-        data, model, groups=groups, missing=missing, least_count=least_count, reference=reference, where=where
-    )
+        data, model, groups=groups, missing=missing, least_count=least_count, reference=reference, cluster=cluster,
+        where=where,
+    )  # fmt: skip
+    if refused := few_clusters(prepared.n_clusters):
+        return refused
     if len(prepared.groups) < 2:
         raise DesignError(f"{where}(groups)", "one group only", allowed="two or more groups")
     return ladder(prepared, model, steps, partial, parameterization, conf_level, where=where)

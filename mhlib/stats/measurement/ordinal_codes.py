@@ -30,6 +30,8 @@ class OrdinalCodes:
         One entry a merge, as "item: 4 with 3", with the answers as they came.
     n_excluded : int
         Rows left out: an item missing (listwise), every item missing (pairwise), or no group.
+    kept : numpy.ndarray of bool
+        Which rows of the data these are.
     """
 
     codes: np.ndarray
@@ -39,6 +41,7 @@ class OrdinalCodes:
     groups: tuple[object, ...]
     merged: tuple[str, ...]
     n_excluded: int
+    kept: np.ndarray
 
     def of_group(self, index: int) -> np.ndarray:
         """Codes of one group, shape (k, n of the group)."""
@@ -102,7 +105,7 @@ def ordinal_codes(
         raise DesignError(
             f"{where}(items)", "fewer than two categories in " + ", ".join(flat), remedy="leave such items out"
         )
-    return OrdinalCodes(codes, names, tuple(levels), group, labels, merged, n_excluded)
+    return OrdinalCodes(codes, names, tuple(levels), group, labels, merged, n_excluded, keep)
 
 
 def coded_column(values: np.ndarray, *, where: str, name: str) -> tuple[np.ndarray, np.ndarray]:

@@ -68,35 +68,50 @@ def symmetric(upper: np.ndarray, k: int) -> np.ndarray:
 
 
 def moments_from_tables(
-    tables: ItemTables, *, codes: np.ndarray | None = None, zero_add: tuple[float, float] = ZERO_ADD
+    tables: ItemTables,
+    *,
+    codes: np.ndarray | None = None,
+    cluster: np.ndarray | None = None,
+    zero_add: tuple[float, float] = ZERO_ADD,
 ) -> OrdinalMoments:
-    """Moments from tables; with the rows' codes also the whole of gamma."""
+    """Moments from tables; with the rows' codes also the whole of gamma, by cluster when given.
+
+    The weights never know of clusters: estimates are the same with and without.
+    """
     fit = fit_polychoric(tables, zero_add)
     found = influence(tables, fit)
     inner = fit.thresholds[:, 1:-1]
     exists = np.arange(1, tables.counts.shape[1])[None, :] < tables.n_categories[:, None]
     values = np.concatenate([inner[exists], fit.rho])
-    gamma = None if codes is None else gamma_matrix(codes, found)
-    weights = gamma_diagonal(tables, found) if gamma is None else np.diag(gamma).copy()
+    gamma = None if codes is None else gamma_matrix(codes, found, cluster)
+    weights = gamma_diagonal(tables, found) if gamma is None or cluster is not None else np.diag(gamma).copy()
     return OrdinalMoments(values, weights, gamma, tables.n, tables.n_categories, tables, fit.at_bound)
 
 
 def moments_by_group(
-    coded: OrdinalCodes, *, full: bool = True, zero_add: tuple[float, float] = ZERO_ADD, where: str
+    coded: OrdinalCodes,
+    *,
+    full: bool = True,
+    cluster: np.ndarray | None = None,
+    zero_add: tuple[float, float] = ZERO_ADD,
+    where: str,
 ) -> tuple[OrdinalMoments, ...]:
     """Moments of every group, in the order of `coded.groups`.
 
     Raises
     ------
     DesignError
-        Two items that nobody answered both.
+        Two items that nobody answered both; a cluster with people in several groups.
     """
     found = []
+    if cluster is not None:
+        demand_nested(cluster, coded.group, where=where)
     for index in range(len(coded.groups)):
         codes = coded.of_group(index)
         tables = item_tables(codes, coded.n_categories)
         demand_common_answers(tables, coded.names, where=where)
-        found.append(moments_from_tables(tables, codes=codes if full else None, zero_add=zero_add))
+        own = None if cluster is None else np.unique(cluster[coded.group == index], return_inverse=True)[1]
+        found.append(moments_from_tables(tables, codes=codes if full else None, cluster=own, zero_add=zero_add))
     return tuple(found)
 
 
@@ -109,4 +124,16 @@ def demand_common_answers(tables: ItemTables, names: tuple[str, ...], *, where: 
         pair = f"{names[first[empty[0]]]} and {names[second[empty[0]]]}"
         raise DesignError(
             where, f"too few people answered both {pair} to correlate them", remedy="leave one of the items out"
+        )
+
+
+def demand_nested(cluster: np.ndarray, group: np.ndarray, *, where: str) -> None:
+    """Stop when a cluster has people in several groups: then groups are not independent, as the model takes them."""
+    pairs = np.unique(np.stack([cluster, group]), axis=1)[0]
+    if n_split := len(pairs) - len(np.unique(pairs)):
+        raise DesignError(
+            f"{where}(cluster)",
+            f"{n_split} clusters have people in more than one group",
+            allowed="every cluster within one group",
+            remedy="fit the groups apart, or leave `cluster` out and say so",
         )

@@ -151,7 +151,7 @@ def resampled(
         if not isinstance(solution, Refused):
             drawn.append([ratio.value for ratio in ratios(coded, moments, solution).values() if ratio is not None])
     drawn = np.array([row for row in drawn if len(row) == len(found.values)])
-    if len(drawn) < max(100, n_boot / 2):
+    if len(drawn) < max(50, n_boot / 2):
         raise DesignError(where, f"{len(drawn)} of {n_boot} resamples could be fitted", remedy="set n_boot to 0")
     tail = 50 * (1 - found.conf_level)
     low, high = np.percentile(drawn, [tail, 100 - tail], axis=0)

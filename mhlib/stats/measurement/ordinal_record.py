@@ -45,6 +45,8 @@ class CfaOrdinalResult:
         Categories merged in all groups.
     n_zero_cells : int
         Pairs of items (over groups) with an empty cell.
+    n_clusters : int or None
+        Clusters behind the errors, whose intervals then use t with clusters less groups degrees of freedom.
     solution, data
         For tests against other models of the same moments.
     """
@@ -61,6 +63,7 @@ class CfaOrdinalResult:
     merged: tuple[str, ...]
     n_zero_cells: int
     parameterization: str
+    n_clusters: int | None
     n_used: int
     n_excluded: int
     method: str
@@ -89,6 +92,12 @@ class Prepared:
     merged: tuple[str, ...]
     n_excluded: int
     levels: tuple[np.ndarray, ...] = ()
+    n_clusters: int | None = None
+
+    @property
+    def df(self) -> float:
+        """Degrees of freedom of a standard error: clusters less groups; infinite without clusters."""
+        return np.inf if self.n_clusters is None else float(self.n_clusters - len(self.groups))
 
     @property
     def gaps(self) -> tuple[np.ndarray, ...]:
@@ -113,9 +122,10 @@ def as_result(
     cut = len(solution.model.item)
     n = pd.Series([one.n for one in prepared.moments], index=list(groups), name="n")
     zero = sum(zero_pairs(one) for one in prepared.moments)
+    by_cluster = "" if prepared.n_clusters is None else " by cluster"
     return CfaOrdinalResult(
-        parameters=parameter_frame(table, solution, covariance, conf_level),
-        standardised=standardised_solution(solution, covariance, conf_level),
+        parameters=parameter_frame(table, solution, covariance, conf_level, prepared.df),
+        standardised=standardised_solution(solution, covariance, conf_level, prepared.df),
         fit=fit_frame(solution, prepared.data, cut, scaling),
         residuals={name: residual_frame(gap[cut:], names) for name, gap in zip(groups, gaps, strict=True)},
         improper=(improper := improper_parts(solution)),
@@ -126,9 +136,10 @@ def as_result(
         merged=prepared.merged,
         n_zero_cells=zero,
         parameterization=parameterization,
+        n_clusters=prepared.n_clusters,
         n_used=int(n.sum()),
         n_excluded=prepared.n_excluded,
-        method=f"diagonally weighted least squares, robust errors, {SCALINGS[scaling]}, {parameterization}",
+        method=f"diagonally weighted least squares, robust errors{by_cluster}, {SCALINGS[scaling]}, {parameterization}",
         conf_level=conf_level,
         solution=solution,
         data=prepared.data,
@@ -145,7 +156,7 @@ def zero_pairs(moments: OrdinalMoments) -> int:
 
 
 def parameter_frame(
-    table: ParameterTable, solution: DwlsFit, covariance: np.ndarray | None, conf_level: float
+    table: ParameterTable, solution: DwlsFit, covariance: np.ndarray | None, conf_level: float, df: float
 ) -> pd.DataFrame:
     """Every parameter of every group with its robust error."""
     place = np.array(table.free)
@@ -167,8 +178,8 @@ def parameter_frame(
         }
     )
     frame["z"] = frame["estimate"] / frame["std_error"]
-    frame["p_value"] = 2 * stats.norm.sf(frame["z"].abs())
-    half = critical(conf_level) * frame["std_error"]
+    frame["p_value"] = 2 * stats.t.sf(frame["z"].abs(), df)
+    half = critical(conf_level, df) * frame["std_error"]
     return frame.assign(conf_low=frame["estimate"] - half, conf_high=frame["estimate"] + half)
 
 

@@ -13,7 +13,7 @@ from mhlib.stats.measurement.ordinal_model import spread_derivative
 COLUMNS = ["group", "lhs", "op", "rhs", "estimate", "std_error", "conf_low", "conf_high"]
 
 
-def standardised_solution(fit: DwlsFit, covariance: np.ndarray | None, conf_level: float) -> pd.DataFrame:
+def standardised_solution(fit: DwlsFit, covariance: np.ndarray | None, conf_level: float, df: float) -> pd.DataFrame:
     """Loadings in standard deviations of factor and answer; correlations of factors and of residuals that are free.
 
     Columns `group, lhs, op, rhs, estimate, std_error, conf_low, conf_high`; errors are NaN without gamma.
@@ -26,7 +26,7 @@ def standardised_solution(fit: DwlsFit, covariance: np.ndarray | None, conf_leve
             error = np.nan if own is None else float(np.sqrt(max(gradient @ own @ gradient, 0.0)))
             rows.append((name, lhs, op, rhs, value, error))
     frame = pd.DataFrame(rows, columns=COLUMNS[:6])
-    half = critical(conf_level) * frame["std_error"]
+    half = critical(conf_level, df) * frame["std_error"]
     return frame.assign(conf_low=frame["estimate"] - half, conf_high=frame["estimate"] + half)
 
 

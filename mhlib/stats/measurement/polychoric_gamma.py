@@ -105,23 +105,38 @@ def gamma_diagonal(tables: ItemTables, found: Influence) -> np.ndarray:
     return np.concatenate([own, np.sum(full * found.correlations**2, axis=(1, 2))]) / tables.n
 
 
-def gamma_matrix(codes: np.ndarray, found: Influence) -> np.ndarray:
-    """N acov of thresholds and correlations, shape (q, q): one pass over the rows, in blocks that stay in the cache."""
+def gamma_matrix(codes: np.ndarray, found: Influence, cluster: np.ndarray | None = None) -> np.ndarray:
+    """N acov of thresholds and correlations, shape (q, q): one pass over the rows, in blocks that stay in the cache.
+
+    With `cluster` (0 to C - 1 by person) the influences are summed within clusters before they are multiplied, and
+    C / (C - 1) corrects their number: pupils of one school need not be independent.
+    """
+    if cluster is not None:
+        order = np.argsort(cluster, kind="stable")
+        codes, cluster = codes[:, order], cluster[order]
     k, n = codes.shape
     most = found.correlations.shape[1] - 1
     first, second = np.triu_indices(k, 1)
     n_thresholds = len(found.items)
-    flat, own = found.correlations.reshape(len(first), -1), found.thresholds
+    flat, steps = found.correlations.reshape(len(first), -1), found.thresholds
     total = np.zeros((n_thresholds + len(first),) * 2)
     rows = np.empty((len(total), min(BLOCK, n)))
+    sums = None if cluster is None else np.zeros((len(total), int(cluster[-1]) + 1))
     for start in range(0, n, BLOCK):
         code = codes[:, start : start + BLOCK].astype(np.intp)
         code[code < 0] = most
         block = rows[:, : code.shape[1]] if code.shape[1] == rows.shape[1] else np.empty((len(total), code.shape[1]))
         for t, item in enumerate(found.items):
-            np.take(own[t], code[item], out=block[t], mode="clip")
+            np.take(steps[t], code[item], out=block[t], mode="clip")
         scaled = code * (most + 1)
         for p, (i, j) in enumerate(zip(first, second, strict=True)):
             np.take(flat[p], scaled[i] + code[j], out=block[n_thresholds + p], mode="clip")
-        total += block @ block.T
+        if sums is None:
+            total += block @ block.T
+        else:
+            own = cluster[start : start + BLOCK]
+            first_of = np.flatnonzero(np.r_[True, own[1:] != own[:-1]])
+            sums[:, own[first_of]] += np.add.reduceat(block, first_of, axis=1)
+    if sums is not None:
+        total = sums @ sums.T * (sums.shape[1] / (sums.shape[1] - 1))
     return total / n
