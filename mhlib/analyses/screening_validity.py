@@ -233,7 +233,7 @@ def estimate(data: Screened, params: Params) -> ScreeningValidityResult:
         structure=structure, meaning=screening_same_meaning.section(data, params, structure.estimator),
         irt=screening_irt.section(data, params), accuracy=accuracy, best=best, bias=screening_bias.section(data, params),
         cutoffs=screening_cutoffs.section(data, params, accurate=known),
-        utility=screening_utility.section(data, params, beside.earlier, accurate=known),
+        utility=screening_utility.section(data, params, beside.earlier, None if known else best),
         fairness=screening_fairness.section(data, params, accurate=known), gain=screening_yield.section(data, params, best),
         shown_naive=screening_carried.of_the_test(accuracy.naive),
         shown_corrected=screening_carried.of_the_test(accuracy.corrected),

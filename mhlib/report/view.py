@@ -68,6 +68,7 @@ class View:
         self._simulated = origin.kind == "synthetic" or "minimal" in origin.source
         self._numbers = {"table": 0, "figure": 0}
         self._names: set[str] = set()
+        self._refused: list[Refused] = []
         page = {"simulated": self._simulated, "disclosure": AUDIENCES[params.disclosure].template, "as_of": str(params.as_of),
                 "evaluation": params.evaluation}  # fmt: skip
         self._show("page", "page", lambda language: "", page=page, rows=self._gate.count(origin.rows_read))
@@ -224,11 +225,17 @@ class View:
         self._show(name, "checklist", html, frame=frame, number=number)
 
     def _refusal(self, name: str, refused: Refused, caption: str) -> None:
+        again = refused in self._refused
+        self._refused.append(refused)
+
         def html(language: str) -> str:
             parts = [words(text, language, self._gate) for text in (refused.why, refused.what_to_collect)]
             why, collect = (escape(part) for part in parts)
             if refused.what_to_collect.template == NOTHING:
                 return f'<p class="quiet">{escape(translated(caption, language))}: {why}</p>'
+            if again:
+                said = translated("not given, for the reason stated above.", language)
+                return f'<p class="quiet">{escape(translated(caption, language))}: {escape(said)}</p>'
             return (f'<div class="refusal"><p class="what">{escape(translated(caption, language))}</p>'
                     f"<p><strong>{escape(translated('Not given.', language))}</strong> {why}</p>"
                     f"<p><strong>{escape(translated('To collect:', language))}</strong> {collect}</p></div>")  # fmt: skip

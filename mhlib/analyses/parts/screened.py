@@ -65,7 +65,8 @@ class Screened:
     @property
     def answers(self) -> pd.DataFrame:
         """Answers as the pupils ticked them, whether or not an item is worded in reverse."""
-        return self.screening.frame.filter(regex=r"^item_\d+$").astype(float)
+        frame = self.screening.frame.filter(regex=r"^item_\d+$")
+        return frame.apply(lambda column: pd.to_numeric(column).astype("Float64")).astype(float)
 
     @property
     def interview_weights(self) -> pd.Series | None:

@@ -5,12 +5,13 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from mhlib.analyses.parts.screened import Screened
-from mhlib.analyses.parts.screening_accuracy import verification_options
+from mhlib.analyses.parts.screening_accuracy import cluster_of, verification_options
 from mhlib.analyses.parts.sections import (
     Drawn,
     Listed,
     nothing_to_correct,
     refused_design,
+    tried,
     without_cutoff,
     without_reference,
 )
@@ -26,6 +27,7 @@ from mhlib.stats.accuracy import (
     predictive_values_refusal,
     verification_corrected,
 )
+from mhlib.stats.monitoring import proportion
 
 if TYPE_CHECKING:
     from mhlib.analyses.screening_validity import Params
@@ -62,12 +64,29 @@ def of_the_test(found: TwoByTwo | VerificationCorrected | Refused) -> Drawn | Re
 
 def predictive(best: TwoByTwo | VerificationCorrected | Refused, data: Screened, params: Params) -> Drawn | Refused:
     """Predictive values and prevalence, refused where those screened are a sample that no weight leads back."""
-    if isinstance(best, Refused):
-        return best
     counts = data.counts
+    if isinstance(best, Refused):
+        return _of_positives(data, params) if best.code in FOR_POSITIVES and counts.tp + counts.fp else best
     sampling = {"random": "random", "census": "everyone"}.get(params.sampling, "enriched")
     refusal = predictive_values_refusal(sampling, weighted=False, n_positive=counts.n_positive, n=counts.n)
     return refusal or _rows(best, predictive=True)
+
+
+# Refusals that leave the interviewed screen-positives as good as they were.
+FOR_POSITIVES = ("no_verified_negatives", "few_false_negatives")
+
+
+def _of_positives(data: Screened, params: Params) -> Drawn | Refused:
+    """The positive predictive value alone: interviews of screen-positives are enough for it."""
+    seen = data.interviewed
+    seen = seen[seen["positive"].astype(bool)]
+    found = tried(
+        proportion, seen["reference"].astype(bool), cluster=cluster_of(seen, params), conf_level=params.conf_level
+    )
+    if isinstance(found, Refused):
+        return found
+    frame = found.to_frame().assign(term="ppv")
+    return Drawn(table=frame[[name for name in ROW if name in frame]])
 
 
 def _rows(found: TwoByTwo | VerificationCorrected, *, predictive: bool) -> Drawn:

@@ -28,16 +28,18 @@ class UtilitySection:
     reading: list[Message]
 
 
-def section(data: Screened, params: Params, earlier: Screened | None, *, accurate: bool) -> UtilitySection:
+def section(data: Screened, params: Params, earlier: Screened | None, refusal: Refused | None) -> UtilitySection:
     """Calibration of the risk that an earlier wave gives to each score, and net benefit over the thresholds of policy.
 
     Parameters
     ----------
     earlier : Screened or None
         The wave on which the risk is fitted; it is judged on this one.
+    refusal : Refused or None
+        Why no accuracy may be given, where none may.
     """
-    if not accurate:
-        return _nothing(without_reference())
+    if refusal:
+        return _nothing(refusal)
     seen, weights = data.interviewed, data.interview_weights
     if data.counts.n_verified < data.counts.n and weights is None:
         return _nothing(_without_chances())

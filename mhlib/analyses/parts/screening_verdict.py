@@ -14,6 +14,7 @@ from mhlib.stats.accuracy.refusals import ENOUGH_FALSE_NEGATIVES, FEWEST_FALSE_N
 if TYPE_CHECKING:
     from mhlib.analyses.screening_validity import Params, ScreeningValidityResult
 
+SEE_BELOW = message("See the section.")
 # Area below which a screen is called too weak (COSMIN), and shift of the score that a reader would notice.
 LEAST_AUC, NOTICED_SHIFT = 0.70, 0.5
 
@@ -38,10 +39,10 @@ def total_row(table: object) -> object:
 
 
 def _reliability(result: ScreeningValidityResult) -> Light:
-    name, found = message("Is the score precise enough?"), result.reliability.coefficients
-    rule = message("interval of the total score's reliability at or above {rule}", rule=f"{RULE:.2f}")
+    name, found = message("Precise enough?"), result.reliability.coefficients
+    rule = message("interval at or above {rule}", rule=f"{RULE:.2f}")
     if isinstance(found, Refused):
-        return Light(name, "unknown", found.why, rule, True)
+        return Light(name, "unknown", SEE_BELOW, rule, True)
     row = total_row(found.table)
     value = Estimate(row["estimate"], int(row["n_used"]), row["conf_low"], row["conf_high"])
     said = message("Reliability of the total score: {value}.", value=value)
@@ -49,12 +50,12 @@ def _reliability(result: ScreeningValidityResult) -> Light:
 
 
 def _structure(result: ScreeningValidityResult) -> Light:
-    name, found = message("Do the items form the scale that is claimed?"), result.structure.fits
-    rule = message("CFI at least {cfi}, RMSEA at most {rmsea}, SRMR at most {srmr}: all three hold; with care up to {fair_cfi}, "
-                   "{fair_rmsea} and {fair_srmr}", cfi=f"{GOOD['cfi']:.2f}", rmsea=f"{GOOD['rmsea']:.2f}", srmr=f"{GOOD['srmr']:.2f}",
-                   fair_cfi=f"{FAIR['cfi']:.2f}", fair_rmsea=f"{FAIR['rmsea']:.2f}", fair_srmr=f"{FAIR['srmr']:.2f}")  # fmt: skip
+    name, found = message("Do the items form the scale claimed?"), result.structure.fits
+    rule = message("CFI at least {cfi}, RMSEA at most {rmsea}, SRMR at most {srmr}; with care: {fair_cfi}, {fair_rmsea}, {fair_srmr}",
+                   **{name: f"{value:.2f}" for name, value in GOOD.items()},
+                   **{f"fair_{name}": f"{value:.2f}" for name, value in FAIR.items()})  # fmt: skip
     if isinstance(found, Refused):
-        return Light(name, "unknown", found.why, rule, True)
+        return Light(name, "unknown", SEE_BELOW, rule, True)
     scaled = found.table[found.table["test"] == "fit_scaled"].iloc[0]
     state = "good" if _fits(scaled, GOOD) else "watch" if _fits(scaled, FAIR) else "bad"
     said = message("The model fixed beforehand: CFI {cfi}, RMSEA {rmsea}, SRMR {srmr}.", cfi=f"{scaled['cfi']:.3f}",
@@ -68,26 +69,25 @@ def _fits(scaled: object, bound: dict[str, float]) -> bool:
 
 
 def _meaning(result: ScreeningValidityResult) -> Light:
-    name, found = message("Do the same answers mean the same in every group?"), result.meaning
-    rule = message("CFI falls by at most .010 and RMSEA rises by at most .015 at each step, no item of class C, and the "
-                   "items shift no group's mean by {shift} points or more", shift=f"{NOTICED_SHIFT:g}")  # fmt: skip
+    name, found = message("Same meaning in every group?"), result.meaning
+    rule = message("CFI falls at most .010 and RMSEA rises at most .015 a step; no item of class C; shift below {shift} points",
+                   shift=f"{NOTICED_SHIFT:g}")  # fmt: skip
     if found.holds is None and found.worst_class is None:
-        why = found.items.why if isinstance(found.items, Refused) else found.steps.why
-        return Light(name, "unknown", why, rule, True)
+        return Light(name, "unknown", SEE_BELOW, rule, True)
     shift = found.worst_shift
     parts = [found.holds is not False, found.worst_class in (None, "A", "B"), shift is None or shift < NOTICED_SHIFT]
     state = "good" if all(parts) else "watch" if parts[2] else "bad"
-    said = message("Largest item bias: class {size}; the items shift a group's mean by at most {shift} points.",
+    said = message("Largest item bias: class {size}; shift of a group's mean: {shift} points at most.",
                    size=found.worst_class or "A", shift="–" if shift is None else f"{shift:.2f}")  # fmt: skip
     return Light(name, state, said, rule, True)
 
 
 def _accuracy(result: ScreeningValidityResult) -> Light:
-    name = message("Does the score tell cases from non-cases?")
-    rule = message("interval of the area under the curve at or above {rule}", rule=f"{LEAST_AUC:.2f}")
+    name = message("Does it tell cases from non-cases?")
+    rule = message("interval at or above {rule}", rule=f"{LEAST_AUC:.2f}")
     found = result.accuracy.auc
     if isinstance(found, Refused):
-        return Light(name, "unknown", found.why, rule, True)
+        return Light(name, "unknown", SEE_BELOW, rule, True)
     row = found.table.iloc[0]
     value = Estimate(row["estimate"], int(row["n_used"]), row["conf_low"], row["conf_high"])
     said = message("Area under the ROC curve: {value}.", value=value)
@@ -95,11 +95,11 @@ def _accuracy(result: ScreeningValidityResult) -> Light:
 
 
 def _cutoff(result: ScreeningValidityResult, params: Params) -> Light:
-    name = message("Does the cut-off in force find enough of the cases?")
+    name = message("Does the cut-off find enough cases?")
     target = params.target_sensitivity
-    rule = message("interval of the sensitivity at or above {target}", target=f"{100 * target:.0f}%")
+    rule = message("interval at or above {rule}", rule=f"{100 * target:.0f}%")
     if isinstance(result.best, Refused):
-        return Light(name, "unknown", result.best.why, rule, True)
+        return Light(name, "unknown", SEE_BELOW, rule, True)
     row = result.best.to_frame().set_index("term").loc["sensitivity"]
     value = Proportion(row["estimate"], result.best.n_used, row["conf_low"], row["conf_high"])
     return Light(name, by_interval(row["conf_low"], row["conf_high"], target),
@@ -107,7 +107,7 @@ def _cutoff(result: ScreeningValidityResult, params: Params) -> Light:
 
 
 def _fairness(result: ScreeningValidityResult) -> Light:
-    name, found = message("Does the cut-off serve every group alike?"), result.fairness
+    name, found = message("Does it serve every group alike?"), result.fairness
     rule = message(
         "no difference between groups in sensitivity, specificity or area that stands after Holm's correction"
     )
@@ -120,11 +120,19 @@ def _fairness(result: ScreeningValidityResult) -> Light:
 
 
 def _verification(result: ScreeningValidityResult) -> Light:
-    name, counts = message("Were enough screen-negatives interviewed?"), result.counts
-    rule = message("everyone, or at least {enough} missed cases found among interviewed screen-negatives; fewer than {least} are too "
-                   "few", enough=ENOUGH_FALSE_NEGATIVES, least=FEWEST_FALSE_NEGATIVES)  # fmt: skip
+    name, counts = message("Enough screen-negatives interviewed?"), result.counts
+    rule = message("everyone, or {enough} missed cases among interviewed screen-negatives; fewer than {least} are too few",
+                   enough=ENOUGH_FALSE_NEGATIVES, least=FEWEST_FALSE_NEGATIVES)  # fmt: skip
     if counts.n_verified == 0:
         return Light(name, "unknown", message("Nobody was interviewed."), rule, True)
+    if counts.fn + counts.tn == 0:
+        return Light(
+            name,
+            "bad",
+            message("None of the {all} screen-negatives was interviewed.", all=Count(counts.n_negative)),
+            rule,
+            True,
+        )
     said = message("{seen} of {all} screen-negatives were interviewed; {missed} of them were cases.",
                    seen=Count(counts.fn + counts.tn), all=Count(counts.n_negative), missed=Count(counts.fn))  # fmt: skip
     if counts.negative_unverified == 0 or counts.fn >= ENOUGH_FALSE_NEGATIVES:
