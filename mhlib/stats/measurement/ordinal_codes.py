@@ -116,7 +116,11 @@ def coded_column(values: np.ndarray, *, where: str, name: str) -> tuple[np.ndarr
         found = np.array([(code == c).any() for c in range(int(code.max()) + 1)])
         levels = np.flatnonzero(found) + float(low)
         return (code if found.all() else (np.cumsum(found) - 1).astype(np.int8)[code]), levels
-    array = inputs.numeric(values, where=where, name=name)
+    array = np.ascontiguousarray(
+        values if values.dtype == np.float64 else inputs.numeric(values, where=where, name=name)
+    )
+    if np.isinf(array).any():
+        inputs.numeric(array, where=where, name=name)
     seen = ~np.isnan(array)
     levels, inverse = small_unique(array[seen])
     if len(levels) > MOST_CATEGORIES:
@@ -126,6 +130,8 @@ def coded_column(values: np.ndarray, *, where: str, name: str) -> tuple[np.ndarr
             allowed=f"at most {MOST_CATEGORIES} categories",
             remedy="treat the item as continuous (estimator ml)",
         )
+    if seen.all():
+        return inverse.astype(np.int8), levels
     code = np.full(len(array), -1, dtype=np.int8)
     code[seen] = inverse
     return code, levels
@@ -133,11 +139,12 @@ def coded_column(values: np.ndarray, *, where: str, name: str) -> tuple[np.ndarr
 
 def small_unique(values: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     """Like numpy.unique with its inverse, without a sort when the values are whole numbers of a short range."""
-    whole = values.astype(np.int64)
-    if len(values) and (whole == values).all() and np.ptp(whole) < 1000:
-        low = whole.min()
-        found = np.bincount(whole - low) > 0
-        return (np.flatnonzero(found) + low).astype(float), (np.cumsum(found) - 1)[whole - low]
+    if len(values) and values.max() - values.min() < MOST_CATEGORIES:
+        low = values.min()
+        code = (values - low).astype(np.int8)
+        if (code + low == values).all():
+            found = np.array([(code == c).any() for c in range(int(code.max()) + 1)])
+            return np.flatnonzero(found) + low, (code if found.all() else (np.cumsum(found) - 1).astype(np.int8)[code])
     return np.unique(values, return_inverse=True)
 
 
