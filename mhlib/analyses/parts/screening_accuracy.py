@@ -176,7 +176,8 @@ def _auc(data: Screened, params: Params, corrected: object, naive: object) -> Dr
     seen, weights = data.interviewed, None if isinstance(corrected, Refused) else data.interview_weights
     parts = []
     if not isinstance(corrected, Refused):
-        parts.append(corrected.to_frame().assign(term="auc", interval=message("schools drawn again, corrected")))
+        drawn = message("schools drawn again, corrected") if params.cluster else message("pupils drawn again, corrected")
+        parts.append(corrected.to_frame().assign(term="auc", interval=drawn))
     if weights is not None or isinstance(corrected, Refused):
         found = tried(auc_intervals, seen["score"].astype(float), seen["reference"].astype(bool), seed=params.seed,
                       cluster=cluster_of(seen, params), weights=weights, direction=params.direction, n_boot=params.n_boot,

@@ -34,7 +34,8 @@ def by_interval(low: float, high: float, rule: float) -> str:
 
 def total_row(table: object) -> object:
     """The coefficient of the total score that answers the question best: categorical omega, else omega, else alpha."""
-    rows = table[table["group"] == "total"].set_index("term")
+    # A model that is impossible for these answers (a loading beyond 1) gives a row without a number.
+    rows = table[(table["group"] == "total") & table["estimate"].notna()].set_index("term")
     return next(rows.loc[name] for name in ("omega_categorical", "omega", "alpha") if name in rows.index)
 
 
