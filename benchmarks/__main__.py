@@ -1,26 +1,36 @@
 """The speed of each promise beside its peer, in one process on the same data: `make bench`.
 
-A ratio counts only when both give the same number; absolute times depend on the machine.
+`python -m benchmarks [--quick] [area …]` runs some areas only. A ratio counts only when both give the same number;
+absolute times depend on the machine. Peers that take hours are timed on a part and scaled, and say so as `x N`.
 """
 
+import argparse
+import importlib
+import os
+import re
 import statistics
 import sys
 import time
 import warnings
 from collections.abc import Callable
 
-import numpy as np
-import pandas as pd
+# Threads would be timed as much as the method; the reports run on one as well.
+for name in ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS"):
+    os.environ.setdefault(name, "1")
 
-from mhlib.stats.accuracy import roc, verification_corrected_roc
-from mhlib.stats.measurement import cronbach_alpha, item_analysis
-
-PUPILS, SCHOOLS, ITEMS = 130_000, 129, 20
+AREAS = ("roc", "decision", "verification", "reliability", "ordinal", "cfa", "irt", "dif")
+# A peer slower than this is timed once, without a warm-up.
+DEAR = 3.0
 
 
 def seconds(run: Callable[[], object], repeats: int) -> tuple[float, object]:
-    """Median CPU seconds after one warm-up, and the result."""
-    result, taken = run(), []
+    """Median CPU seconds after one warm-up, and the result; of a dear call the single run."""
+    start = time.process_time()
+    result = run()
+    first = time.process_time() - start
+    if first > DEAR:
+        return first, result
+    taken = []
     for _ in range(repeats):
         start = time.process_time()
         result = run()
@@ -28,77 +38,32 @@ def seconds(run: Callable[[], object], repeats: int) -> tuple[float, object]:
     return statistics.median(taken), result
 
 
-def data() -> dict[str, np.ndarray]:
-    rng = np.random.default_rng(1)
-    trait = rng.normal(size=(PUPILS, 1))
-    items = np.clip(np.round(1.2 + trait + rng.normal(size=(PUPILS, ITEMS))), 0, 3)
-    total = items.sum(axis=1)
-    case = rng.random(PUPILS) < 1 / (1 + np.exp(3.5 - 0.08 * (total - total.mean())))
-    verified = (total >= np.quantile(total, 0.85)) | (rng.random(PUPILS) < 0.05)
-    probability = np.where(total >= np.quantile(total, 0.85), 1, 0.05)
-    school = rng.integers(0, SCHOOLS, PUPILS)
-    return {
-        "items": items,
-        "total": total,
-        "case": case,
-        "verified": verified,
-        "school": school,
-        "probability": probability,
-    }
+def scale_of(peer: str) -> float:
+    """How often the timed part of a peer must be taken: the N of `x N)` in its text, else 1."""
+    found = re.search(r"x ([\d.]+)\)", peer)
+    return float(found.group(1)) if found else 1.0
 
 
-def promises(d: dict[str, np.ndarray], n_boot: int) -> list[tuple[str, str, Callable, Callable, Callable]]:
-    """(promise, peer, ours, theirs, numbers to compare)."""
-    import pingouin
-    from sklearn.metrics import roc_auc_score
-
-    frame = pd.DataFrame(d["items"])
-    reference = pd.Series(np.where(d["verified"], d["case"], None), dtype="boolean")
-
-    def loop() -> float:
-        """What one writes with sklearn: whole schools drawn again, weights for the verified, one area at a time."""
-        rng, rows = np.random.default_rng(1), np.flatnonzero(d["verified"])
-        by_school = [rows[d["school"][rows] == school] for school in range(SCHOOLS)]
-        areas = []
-        for _ in range(20):
-            drawn = np.concatenate([by_school[school] for school in rng.integers(0, SCHOOLS, SCHOOLS)])
-            areas.append(roc_auc_score(d["case"][drawn], d["total"][drawn], sample_weight=1 / d["probability"][drawn]))
-        return float(np.median(areas))
-
-    def corrected() -> object:
-        return verification_corrected_roc(
-            d["total"], reference, seed=1, cluster=d["school"], n_boot=n_boot,
-            verification_probability=pd.Series(d["probability"]),
-        )  # fmt: skip
-
-    return [
-        ("ROC with DeLong interval, 130,000 pupils", "sklearn (area only)", lambda: roc(d["total"], d["case"]),
-         lambda: roc_auc_score(d["case"], d["total"]), lambda a, b: abs(a.auc - b) < 1e-12),
-        ("alpha with interval, 20 items", "pingouin", lambda: cronbach_alpha(frame),
-         lambda: pingouin.cronbach_alpha(frame), lambda a, b: abs(a.alpha - b[0]) < 1e-9),
-        ("item analysis, 20 items", "pandas, item by item", lambda: item_analysis(frame),
-         lambda: [frame[name].corr(frame.drop(columns=name).sum(axis=1)) for name in frame],
-         lambda a, b: np.allclose(a.to_frame()["estimate"], b)),
-        (f"verification-corrected area, {n_boot} resamples of schools", f"sklearn loop (20 timed, x {n_boot / 20:g})",
-         corrected, loop, lambda a, b: abs(a.auc - b) < 0.01),
-    ]  # fmt: skip
-
-
-def main() -> None:
-    quick = "--quick" in sys.argv[1:]
-    n_boot, repeats = (200, 1) if quick else (2000, 3)
+def main() -> int:
+    parser = argparse.ArgumentParser(prog="python -m benchmarks", description=__doc__.splitlines()[0])
+    parser.add_argument("areas", nargs="*", help=f"some of {', '.join(AREAS)}; all by default")
+    parser.add_argument("--quick", action="store_true", help="fewer rows, resamples and repeats")
+    given = parser.parse_args()
+    if unknown := set(given.areas) - set(AREAS):
+        parser.error(f"unknown: {', '.join(sorted(unknown))}; allowed: {', '.join(AREAS)}")
     warnings.simplefilter("ignore")
-    d = data()
-    print(f"{'promise':<58}{'mhlib ms':>10}  {'peer':<36}{'peer ms':>12}{'ratio':>9}  same")
-    for promise, peer, ours, theirs, same in promises(d, n_boot):
-        own, mine = seconds(ours, repeats)
-        other, their = seconds(theirs, 1 if "loop" in peer else repeats)
-        other *= n_boot / 20 if "loop" in peer else 1
-        agree = "yes" if same(mine, their) else "NO"
-        print(
-            f"{promise:<58}{1000 * own:>10.1f}  {peer:<36}{1000 * other:>12.1f}{other / own:>9.1f}  {agree}", flush=True
-        )
+    print(f"{'promise':<62}{'mhlib ms':>10}  {'peer':<52}{'peer ms':>12}{'ratio':>9}  same")
+    agree = True
+    for area in given.areas or AREAS:
+        for promise, peer, ours, theirs, same in importlib.import_module(f"benchmarks.{area}").promises(given.quick):
+            own, mine = seconds(ours, 1 if given.quick else 3)
+            other, their = seconds(theirs, 1)
+            other, equal = other * scale_of(peer), bool(same(mine, their))
+            agree &= equal
+            print(f"{promise:<62}{1000 * own:>10.1f}  {peer:<52}{1000 * other:>12.1f}{other / own:>9.1f}  {'yes' if equal else 'NO'}",
+                  flush=True)  # fmt: skip
+    return 0 if agree else 1
 
 
 if __name__ == "__main__":
-    main()
+    sys.exit(main())

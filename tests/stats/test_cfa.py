@@ -427,7 +427,7 @@ CALLS = [
     (ParamsError, "'x99~1' in partial", lambda: invariance(ROWS, THREE, groups="school", partial=("x99~1",))),
     (ParamsError, "no step makes these equal: visual=~x1, speed~1", lambda: invariance(
         ROWS, THREE, groups="school", partial=("visual=~x1", "speed~1", "x3~1"))),
-    (ParamsError, "use invariance_wlsmv", lambda: invariance(ROWS, THREE, groups="school", estimator="wlsmv")),
+    (ParamsError, "only ordered answers", lambda: invariance(ROWS, THREE, groups="school", least_count=5)),
     (ParamsError, "no column 'town'", lambda: cfa(ROWS, THREE, groups="town")),
     (ParamsError, "is no group", lambda: cfa(ROWS, THREE, groups="school", reference="Elsewhere")),
     (ParamsError, "knows no clusters", lambda: cfa(ROWS, THREE, cluster="class")),
@@ -555,12 +555,14 @@ def test_a_free_loading_makes_the_effect_depend_on_the_level():
 
 
 def test_ordered_answers_go_to_their_own_estimator():
-    with pytest.raises(ParamsError, match="cluster"):
-        cfa(ROWS, THREE, estimator="wlsmv", cluster="class")
+    with pytest.raises(DataError, match="at most 20 categories"):
+        cfa(ROWS, THREE, estimator="wlsmv")
     cut = ROWS.assign(**{name: pd.qcut(ROWS[name], 4, labels=False) for name in X})
     found = cfa(cut, THREE, estimator="wlsmv", std_lv=True)
     # C8, ordinal copy: lavaan's scaled-shifted chi2 of the items cut at their quartiles.
     assert found.fit.loc["scaled", "chi2"] == pytest.approx(74.1524845, rel=1e-4)
+    steps = invariance(cut, THREE, groups="school", estimator="wlsmv", steps=("configural", "thresholds")).steps
+    assert list(steps["step"]) == ["configural", "thresholds"]
 
 
 def test_what_stands_beside_the_estimates_by_hand():

@@ -88,6 +88,7 @@ def _methods(data: Screened, params: Params) -> Drawn | Refused:
         calls["begg_greenes_covariates"] = {"method": "begg_greenes", "covariates": covariates}
     if (bands := score_bands(data, params)) is not None:
         calls["begg_greenes_bands"] = {"method": "begg_greenes", "covariates": bands}
+        calls["imputed"]["covariates"] = bands
     stated = verification_options(data, params)
     if stated["method"] == "ipw":
         calls["ipw_stated"] = {"method": "ipw", "verification_probability": stated["verification_probability"]}

@@ -11,9 +11,7 @@ from mhlib.analyses.parts.groups import grouping, large, present
 from mhlib.analyses.parts.screened import Screened
 from mhlib.analyses.parts.sections import Drawn, tried, without_items
 from mhlib.findings import Refused, message
-from mhlib.stats.measurement import cronbach_alpha, omega, retest, score_description
-from mhlib.stats.measurement.ordinal_alpha_value import ordinal_alpha
-from mhlib.stats.measurement.ordinal_omega import categorical_omega
+from mhlib.stats.measurement import categorical_omega, cronbach_alpha, omega, ordinal_alpha, retest, score_description
 
 if TYPE_CHECKING:
     from mhlib.analyses.screening_validity import Params

@@ -14,9 +14,7 @@ from mhlib.analyses.parts.screening_structure import default_models
 from mhlib.analyses.parts.sections import Drawn, item_number, tried, without_items
 from mhlib.errors import DataError
 from mhlib.findings import Message, Refused, message
-from mhlib.stats.measurement import dif, dif_impact, invariance
-from mhlib.stats.measurement.invariance_impact_points import invariance_impact
-from mhlib.stats.measurement.invariance_ordinal import invariance_wlsmv
+from mhlib.stats.measurement import dif, dif_impact, invariance, invariance_impact
 
 if TYPE_CHECKING:
     from mhlib.analyses.screening_validity import Params
@@ -78,9 +76,8 @@ def _ladder(data: Screened, params: Params, name: str, estimator: str) -> object
         items.assign(group_of=groups),
         {"groups": "group_of", "reference": kept[0], "conf_level": params.conf_level},
     )
-    if estimator == "wlsmv":
-        return tried(invariance_wlsmv, data_of, model, least_count=params.least_count, **shared)
-    return tried(invariance, data_of, model, estimator=estimator, **shared)
+    options = {"least_count": params.least_count} if estimator == "wlsmv" else {}
+    return tried(invariance, data_of, model, estimator=estimator, **shared, **options)
 
 
 def few_in_groups() -> Refused:
@@ -100,12 +97,10 @@ def _steps(ladders: dict[str, object]) -> Drawn | Refused:
     for name, found in ladders.items():
         if isinstance(found, Refused):
             continue
-        frame = (
-            found.steps.reset_index() if hasattr(found, "gaps") else found.to_frame().rename(columns={"term": "step"})
-        )
+        frame = found.steps.reset_index(drop="step" in found.steps)
         for row in frame.to_dict("records"):
             kept = {key: row.get(key) for key in STEPS}
-            rows.append({"group": name, "invariance_step": f"step_{row.get('step', row.get('index'))}", **kept,
+            rows.append({"group": name, "invariance_step": f"step_{row['step']}", **kept,
                          "n_used": found.n_used})  # fmt: skip
     return Drawn(table=pd.DataFrame(rows)) if rows else next(iter(ladders.values()))
 

@@ -51,7 +51,7 @@ def _accuracy(ax: object, data: pd.DataFrame, names: list[str], say: Say) -> Non
                 label=label(name, say))  # fmt: skip
     ax.yaxis.set_major_formatter(lambda value, _: f"{100 * value:.0f}%")
     ax.set(ylim=(0, 1.02))
-    ax.legend(loc="lower center", bbox_to_anchor=(0.5, 1.0), ncol=3, frameon=False, fontsize=11)
+    ax.legend(loc="lower left", bbox_to_anchor=(-0.12, 1.0), ncol=3, frameon=False, fontsize=10, columnspacing=1.0)
 
 
 def _referrals(ax: object, data: pd.DataFrame, result: object, say: Say) -> None:

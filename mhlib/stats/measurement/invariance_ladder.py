@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cache
+from typing import TYPE_CHECKING
 
 import pandas as pd
 
@@ -36,6 +37,9 @@ from mhlib.stats.measurement.invariance_steps import (
     plan_steps,
 )
 from mhlib.stats.terms import term_frame
+
+if TYPE_CHECKING:
+    from mhlib.stats.measurement.invariance_ordinal import OrdinalInvarianceResult
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -110,7 +114,8 @@ def invariance(
     std_lv: bool = False,
     cluster: object = None,
     conf_level: float = 0.95,
-) -> InvarianceResult | Refused:
+    **options: object,
+) -> InvarianceResult | OrdinalInvarianceResult | Refused:
     """Configural, metric, scalar and strict invariance of a factor model over groups.
 
     Parameters
@@ -120,8 +125,9 @@ def invariance(
         In lavaan's language, see :func:`parse_model`.
     groups : str or array-like
         Column (or values) of the group of each person.
-    estimator : {'ml', 'mlr'}
-        With "mlr" the differences are Satorra & Bentler's (2001).
+    estimator : {'ml', 'mlr', 'wlsmv'}
+        With "mlr" the differences are Satorra & Bentler's (2001). "wlsmv" hands ordered answers to
+        :func:`invariance_wlsmv`, whose steps (Wu & Estabrook 2016) differ; `last` and `std_lv` do not concern it.
     partial : sequence of str
         Parameters that groups need not share, as `f=~x2`, `x3~1`, `x1~~x1`. The full ladder is kept; the partial steps
         follow, each compared with the step before it.
@@ -133,10 +139,12 @@ def invariance(
     cluster : str or array-like, optional
         School or class, for "mlr".
     conf_level : float
+    **options
+        Of :func:`invariance_wlsmv` only, as `steps` or `least_count`.
 
     Returns
     -------
-    InvarianceResult or Refused
+    InvarianceResult, OrdinalInvarianceResult or Refused
         Refused when the configural model is (see :func:`cfa`); a later step that is refused ends the ladder (`stopped`).
 
     Raises
@@ -152,6 +160,15 @@ def invariance(
     (2001). Checked against: tests/oracle/cfa_fits.csv, tests/oracle/cfa_differences.csv (lavaan 0.6-14).
     """
     where = "invariance"
+    if estimator == "wlsmv":
+        from mhlib.stats.measurement.invariance_ordinal import invariance_wlsmv
+
+        shared = {"partial": partial, "reference": reference, "cluster": cluster, "conf_level": conf_level}
+        return invariance_wlsmv(data, model, groups=groups, **shared, **options)
+    if options:
+        raise ParamsError(
+            f"{where}({', '.join(options)})", "only ordered answers have these options", remedy="estimator='wlsmv'"
+        )
     demand_settings(estimator, last, conf_level, cluster, where=where)
     code, names = group_codes(demand_frame(data, where=where), groups, reference, where=where)
     build = builder(model, columns_of(data, groups), names, std_lv, where)
@@ -225,10 +242,6 @@ def invariance_from_covariance(
 
 def demand_settings(estimator: str, last: str, conf_level: float, cluster: object, *, where: str) -> None:
     """Stop at unknown settings."""
-    if estimator == "wlsmv":
-        raise ParamsError(
-            f"{where}(estimator)", "ordered answers have steps of their own", remedy="use invariance_wlsmv"
-        )
     inputs.one_of(estimator, tuple(ESTIMATORS), where=where, name="estimator")
     inputs.one_of(last, tuple(EQUAL), where=where, name="last")
     demand_options(estimator, "expected", conf_level, cluster, {}, where=where)
