@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 import pandas as pd
 
+from mhlib.analyses.parts.groups import FEWEST as FEWEST_COMPARED
 from mhlib.analyses.parts.groups import grouping, large, present
 from mhlib.analyses.parts.screened import Screened
 from mhlib.analyses.parts.screening_reliability import without_groups
@@ -20,7 +21,7 @@ if TYPE_CHECKING:
     from mhlib.analyses.screening_validity import Params
 
 # A factor model of a group needs more people than a share of it does.
-FEWEST = 300
+FEWEST = 150
 STEPS = ("chi2", "df", "cfi", "rmsea", "rmsea_low", "rmsea_high", "srmr", "delta_cfi", "delta_rmsea", "holds")
 
 
@@ -149,7 +150,7 @@ def _worst_shift(effects: dict[str, object]) -> float | None:
 
 
 def _dif(data: Screened, params: Params, name: str) -> object:
-    items, groups, kept = _rows_of(data, name, FEWEST)
+    items, groups, kept = _rows_of(data, name, FEWEST_COMPARED)
     if len(kept) < 2:
         return few_in_groups()
     method = "mantel_haenszel" if len(kept) == 2 else "ordinal"
@@ -206,7 +207,7 @@ def _impact(data: Screened, params: Params, name: str, found: object) -> object:
             message("No item shows more than trifling bias, so taking items out would move nobody on their account."),
             message("Nothing."),
         )
-    items, groups, kept = _rows_of(data, name, FEWEST)
+    items, groups, kept = _rows_of(data, name, FEWEST_COMPARED)
     results = {}
     for focal in kept[1:]:
         cluster = data.people[params.cluster][items.index] if params.cluster else None
