@@ -57,7 +57,9 @@ def words(text: Message | str, language: str, gate: Gate) -> str:
     if isinstance(text, str):
         return translated(text, language)
     values = {name: _said(value, language, gate) for name, value in text.values.items()}
-    return translated(text.template, language).format(**values)
+    said = translated(text.template, language).format(**values)
+    # Chinese sets no space after a full bracket, and a value in the middle of a sentence may end with one.
+    return said.replace("） ", "）") if language == "zh" else said
 
 
 def _said(value: object, language: str, gate: Gate) -> str:
@@ -100,7 +102,10 @@ def percent(value: float | None, decimals: int) -> str:
 
 def number(value: float | None, digits: int) -> str:
     """A number with its digits; a dash when hidden."""
-    return DASH if value is None or math.isnan(value) else f"{value:,.{digits}f}".replace("-", "−")
+    if value is None or math.isnan(value):
+        return DASH
+    # What rounds to nothing has no sign.
+    return f"{round(value, digits) + 0.0:,.{digits}f}".replace("-", "−")
 
 
 def used_templates() -> set[str]:

@@ -118,7 +118,8 @@ class View:
             return
         frame = result if isinstance(result, pd.DataFrame) else result.to_frame()
         wanted = [column for column in (columns or list(frame)) if column in frame]
-        behind = [column for column in BEHIND if column in frame]
+        limits = [limit for main, pair in tables.LIMITS.items() if main in wanted for limit in pair]
+        behind = [column for column in (*BEHIND, *limits) if column in frame]
         gated = self._gate.frame(frame[list(dict.fromkeys(wanted + behind))].pipe(_known), where=name)
         number = self._number("table")
         files = {}

@@ -176,7 +176,9 @@ def _auc(data: Screened, params: Params, corrected: object, naive: object) -> Dr
     seen, weights = data.interviewed, None if isinstance(corrected, Refused) else data.interview_weights
     parts = []
     if not isinstance(corrected, Refused):
-        drawn = message("schools drawn again, corrected") if params.cluster else message("pupils drawn again, corrected")
+        drawn = (
+            message("schools drawn again, corrected") if params.cluster else message("pupils drawn again, corrected")
+        )
         parts.append(corrected.to_frame().assign(term="auc", interval=drawn))
     if weights is not None or isinstance(corrected, Refused):
         found = tried(auc_intervals, seen["score"].astype(float), seen["reference"].astype(bool), seed=params.seed,

@@ -53,7 +53,7 @@ def section(data: Screened, params: Params, *, accurate: bool) -> CutoffSection:
     criteria = {"capacity": params.capacity}
     if reference is not None:
         criteria |= {"cost_ratio": params.cost_ratio, "target_sensitivity": params.target_sensitivity,
-                     "target_specificity": params.target_specificity, "prevalence": params.local_prevalence}  # fmt: skip
+                     "target_specificity": params.target_specificity}  # fmt: skip
     elif params.capacity is None:
         refused = without_choice()
         return CutoffSection(studio=refused, choices=refused, every=refused)

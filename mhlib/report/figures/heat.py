@@ -29,7 +29,7 @@ def heat(result: object, *, ax: object | None = None, data: pd.DataFrame | None 
         ax.bar(x, 0.94, width=0.94, bottom=y - 0.47, color=COLOURS[0] if value >= 0 else COLOURS[1],
                alpha=0.08 + 0.62 * abs(value) / most)  # fmt: skip
         if not small:
-            ax.text(x, y, f"{100 * value:.0f}%" if share else f"{value:.2f}".replace("-", "−").replace("0.", "."),
+            ax.text(x, y, f"{100 * value:.0f}%" if share else f"{round(value, 2) + 0.0:.2f}".replace("-", "−").replace("0.", "."),
                     ha="center", va="center", color=INK, fontsize=10)  # fmt: skip
     ax.set_xticks(range(len(across)), [label(name, say) for name in across], color=INK, fontsize=10)
     ax.set_yticks(range(len(rows)), [label(name, say) for name in rows], color=INK, fontsize=10)
