@@ -215,8 +215,12 @@ def check(data: Screened, params: Params) -> list[Check]:
         found += [false_negatives_check(counts), checks.reference_is_concurrent(params.reference_timing)]
         found.append(item_checks.cases_enough(counts.tp + counts.fn))
     days, asked = screening_reliability.days_between(data), data.companions.second is not None
-    others = [item_checks.correction_changes_little(data, params), item_checks.speaks_of_population(params.sampling),
-              item_checks.second_time_is_known(asked, days)]  # fmt: skip
+    others = [
+        item_checks.interview_is_near(data),
+        item_checks.correction_changes_little(data, params),
+        item_checks.speaks_of_population(params.sampling),
+        item_checks.second_time_is_known(asked, days),
+    ]
     return found + [one for one in others if one is not None]
 
 

@@ -16,7 +16,7 @@ from mhlib.errors import DataError, ParamsError
 
 # The tables of a city that together make one flat wave, and what each of them gives.
 CITY = {
-    "assessment": ("pupil_pid", "wave", "case", "probability"),
+    "assessment": ("pupil_pid", "wave", "case", "probability", "assessed_on"),
     "pupil": ("pupil_pid", "sex", "boarding", "left_behind"),
     "school": ("school_pid", "level", "private", "urban"),
     "enrolment": ("pupil_pid", "wave", "school_pid"),

@@ -16,15 +16,15 @@ from html import escape
 
 FONTS = "system-ui,'PingFang SC','Microsoft YaHei','Noto Sans CJK SC','Source Han Sans SC',sans-serif"
 # Okabe & Ito's colours; the odd last digit marks them for the exchange with CSS variables.
-INK, SOFT, LINE = "#010203", "#040506", "#070809"
+INK, SOFT, LINE, PAGE = "#010203", "#040506", "#070809", "#0a0b0d"
 COLOURS = ("#0072b1", "#d55e01", "#009e71", "#cc79a1")
-VARIABLES = {INK: "var(--ink)", SOFT: "var(--soft)", LINE: "var(--line)"} | {
+VARIABLES = {INK: "var(--ink)", SOFT: "var(--soft)", LINE: "var(--line)", PAGE: "var(--page)"} | {
     colour: f"var(--c{number})" for number, colour in enumerate(COLOURS, start=1)
 }
 RC = {
     "svg.fonttype": "none", "svg.hashsalt": "mhlib", "font.size": 12, "axes.edgecolor": SOFT, "axes.labelcolor": INK,
     "xtick.color": SOFT, "ytick.color": SOFT, "text.color": INK, "axes.spines.top": False, "axes.spines.right": False,
-    "axes.grid": True, "grid.color": LINE, "grid.linewidth": 0.8, "axes.axisbelow": True, "figure.facecolor": "none",
+    "patch.edgecolor": PAGE, "axes.grid": True, "grid.color": LINE, "grid.linewidth": 0.8, "axes.axisbelow": True, "figure.facecolor": "none",
     "axes.facecolor": "none", "savefig.facecolor": "none", "axes.unicode_minus": False,
 }  # fmt: skip
 

@@ -66,7 +66,8 @@ def grid(
 ) -> tuple[list[str], list[bool], list[list[str]]]:
     """Headers, which columns are numbers, and rows of text; the limits of a number share one column after it."""
     names = columns or [name for name in frame if name not in HIDDEN_BY_DEFAULT]
-    names = [name for name in names if frame[name].notna().any()]
+    # A table in which everything is hidden keeps its first column, so that its rows are seen to be there.
+    names = [name for name in names if frame[name].notna().any()] or names[:1]
     if "denominator" in names:
         names = [name for name in names if name != "n_used"]
     limits = {main: pair for main, pair in LIMITS.items() if main in names and set(pair) <= set(frame)}

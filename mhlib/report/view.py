@@ -125,7 +125,8 @@ class View:
         files = {}
 
         def html(language: str) -> str:
-            shown = [column for column in wanted if column in gated and column not in tables.HIDDEN_BY_DEFAULT]
+            hidden = () if columns else tables.HIDDEN_BY_DEFAULT
+            shown = [column for column in wanted if column in gated and column not in hidden]
             headers, numeric, rows = tables.grid(gated, language, self._gate, columns=shown)
             files[language] = tables.csv_text(headers, rows, notice=self._notice(language))
             title = f"{_numbered('table', number, language)}{translated(caption, language)}"

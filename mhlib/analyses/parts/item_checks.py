@@ -23,6 +23,8 @@ LEAST_CFI, MOST_RMSEA, RARE = 0.90, 0.10, 0.01
 # Collins et al. (2016): validation studies want a hundred cases and a hundred non-cases.
 ENOUGH_CASES = 100
 MOST_INCOMPLETE = 0.05
+# Days after which a pupil's state may have changed (QUADAS-2 leaves the number to the question; low mood lasts weeks).
+NEAR = 28
 
 
 def of_items(data: Screened, params: Params) -> list[Check]:
@@ -141,6 +143,21 @@ def pupils_once(repeated: int) -> Check:
             name, False, message("{n} rows of pupils who stand there more than once were set aside.", n=Count(repeated))
         )
     return Check(name, True, message("No identifier occurs twice."))
+
+
+def interview_is_near(data: Screened) -> Check | None:
+    """Whether nine in ten interviews lie within four weeks of the answers."""
+    seen = data.interviewed
+    if seen.empty:
+        return None
+    name = message("The interviews followed within four weeks")
+    if not {"assessed_on", "answered_on"} <= set(seen) or seen["assessed_on"].isna().all():
+        return Check(name, None, message("The source does not say when the interviews were held."))
+    days = (seen["assessed_on"] - seen["answered_on"]).dropna().dt.days
+    share = float(days.between(0, NEAR).mean())
+    detail = message("Half of the interviews were held within {days} days; {share} within four weeks.", days=f"{days.median():.0f}",
+                     share=Proportion(share, len(days)))  # fmt: skip
+    return Check(name, share >= 0.9, detail)
 
 
 def speaks_of_population(sampling: str) -> Check:

@@ -211,7 +211,7 @@ def _scales(
     seen = data.interviewed
     own = seen["score"].astype(float) * (1 if params.direction == ">=" else -1)
     every = scores.reindex(seen["pupil_pid"].astype(str)).set_axis(seen.index, axis=0)
-    both = pd.concat({params.scale or "score": own, **{name: every[name] for name in every}}, axis=1)
+    both = pd.concat({shown(params.scale): own, **{shown(name): every[name] for name in every}}, axis=1)
     whole = both.notna().all(axis=1)
     weights = None if isinstance(corrected, Refused) else data.interview_weights
     if not isinstance(corrected, Refused) and weights is None:
@@ -223,6 +223,11 @@ def _scales(
     frame = found.to_frame()
     frame["group"], frame["term"] = frame["term"], np.where(frame["term"].isin(both.columns), "auc", "auc_difference")
     return Drawn(table=frame[["group", "term", "estimate", "conf_low", "conf_high", "p_value", "n_used"]])
+
+
+def shown(key: str) -> str:
+    """A codebook's key as readers know the instrument: PHQ-9 for phq_9."""
+    return key.upper().replace("_", "-") or "score"
 
 
 def without_other_scales() -> Refused:

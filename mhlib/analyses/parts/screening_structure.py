@@ -13,7 +13,7 @@ from mhlib.analyses.parts.screened import Screened
 from mhlib.analyses.parts.sections import Drawn, item_number, tried, without_items
 from mhlib.data.scales import Scale
 from mhlib.findings import Message, Refused, message
-from mhlib.stats.measurement import cfa, parallel_analysis, sampling_adequacy
+from mhlib.stats.measurement import cfa, efa, parallel_analysis, sampling_adequacy
 
 if TYPE_CHECKING:
     from mhlib.analyses.screening_validity import Params
@@ -37,13 +37,14 @@ class StructureSection:
     factors: Drawn | Refused
     residuals: Drawn | Refused
     scree: Drawn | Refused
+    explored: Drawn | Refused
     reading: list[Message]
 
 
 def section(data: Screened, params: Params) -> StructureSection:
     """Number of factors and fit of every model named in the parameters."""
     if data.items is None:
-        lacking = dict.fromkeys(("fits", "loadings", "factors", "residuals", "scree"), without_items())
+        lacking = dict.fromkeys(("fits", "loadings", "factors", "residuals", "scree", "explored"), without_items())
         return StructureSection(chosen="", estimator="", reading=[], **lacking)
     models = params.models or default_models(data.scale)
     chosen, estimator = next(iter(models)), estimator_for(data, params)
@@ -52,7 +53,7 @@ def section(data: Screened, params: Params) -> StructureSection:
     first = fitted[chosen]
     return StructureSection(
         chosen=chosen, estimator=estimator, fits=_fits(fitted, data), loadings=_loadings(first), factors=_factors(first),
-        residuals=_residuals(first), scree=scree, reading=reading,
+        residuals=_residuals(first), scree=scree, explored=_explored(data, params), reading=reading,
     )  # fmt: skip
 
 
@@ -87,9 +88,7 @@ def scaled_fit(found: object) -> dict[str, float]:
     """Scaled fit of a model under either estimator: chi2, df, p_value, cfi, tli, rmsea with limits, srmr."""
     if isinstance(found.fit, pd.DataFrame):
         return found.fit.loc["scaled"].to_dict()
-    frame = found.fit.to_frame().set_index("term")["estimate"].to_dict()
-    robust = {"cfi": "cfi_robust", "tli": "tli_robust", "rmsea": "rmsea_robust"}
-    return frame | {ours: frame.get(theirs, frame.get(ours, math.nan)) for ours, theirs in robust.items()}
+    return {name: getattr(found.fit, name) for name in FIT}
 
 
 def _fits(fitted: dict[str, object], data: Screened) -> Drawn | Refused:
@@ -155,6 +154,27 @@ def _residuals(found: object) -> Drawn | Refused:
             for i, a in enumerate(matrix.index) for j, b in enumerate(matrix.columns) if below[i, j]]  # fmt: skip
     return Drawn(
         table=pd.DataFrame(rows).assign(n_used=found.n_used), scale=0.10, x_axis=message("item"), y_axis=message("item")
+    )
+
+
+def _explored(data: Screened, params: Params) -> Drawn | Refused:
+    """Loadings when the factors are sought in the data, as many as parallel analysis of the components keeps."""
+    columns = [f"item_{number}" for number in data.scale.total_items]
+    kept = tried(parallel_analysis, data.items[columns], seed=params.seed, n_iter=REPLICATES)
+    if isinstance(kept, Refused):
+        return kept
+    if kept.n_components < 2:
+        return Refused("one_component", message("Parallel analysis of the components keeps a single one: nothing is to be sought."),
+                       message("Nothing."))  # fmt: skip
+    found = tried(efa, data.items[columns], min(kept.n_components, len(columns) // 3))
+    if isinstance(found, Refused):
+        return found
+    rows = [{"row": item_number(row["item"]), "across": row["factor"], "value_shown": row["estimate"]}
+            for row in found.to_frame().to_dict("records")]  # fmt: skip
+    return Drawn(
+        table=pd.DataFrame(rows).assign(n_used=found.n_used),
+        y_axis=message("item"),
+        x_axis=message("factor sought in the data"),
     )
 
 

@@ -32,6 +32,7 @@ SCREENING = Table(
             required=False,
             missing=True,
         ),
+        "assessed_on": Column("date", "Day of the reference interview.", required=False, missing=True),
         "verification_probability": Column(
             "number",
             "Chance with which the pupil was drawn for the interview.",

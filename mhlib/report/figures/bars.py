@@ -6,15 +6,17 @@ import pandas as pd
 
 from mhlib.findings import message
 from mhlib.report.disclosure import Gate
-from mhlib.report.figures.parts import OPEN, Figure, Say, axes, axis_text, english, known, label
+from mhlib.report.figures.parts import OPEN, Figure, Say, axes, axis_text, below_axis, english, known, label
 from mhlib.report.style import COLOURS, INK, LINE
 
 SHADES = (0.18, 0.42, 0.68, 0.95)
 
 
 def stacked_data(result: object, gate: Gate) -> pd.DataFrame:
-    """Share of each answer to each item."""
-    return result.to_frame()[["item", "answer", "proportion", "n_used"]]
+    """Share of each answer to each item; an answer that fewer than the least cell gave is hidden."""
+    table = result.to_frame()[["item", "answer", "proportion", "n_used"]]
+    hidden = (table["proportion"] * table["n_used"]).round() < gate.policy.min_cell
+    return table.assign(proportion=table["proportion"].mask(hidden))
 
 
 def stacked(
@@ -33,11 +35,11 @@ def stacked(
                 color=COLOURS[0], alpha=shade, label=str(answer))  # fmt: skip
     ax.set_yticks(range(len(items)), [str(item) for item in items], color=INK)
     ax.xaxis.set_major_formatter(lambda value, _: f"{100 * value:.0f}%")
-    ax.set(xlim=(0, 1), ylim=(len(items) - 0.4, -0.6), xlabel=say(message("share of answers")),
+    ax.set(xlim=(0, 1), ylim=(max(len(items), 1) - 0.4, -0.6), xlabel=say(message("share of answers")),
            ylabel=say(message("item")))  # fmt: skip
     ax.grid(axis="y", visible=False)
-    ax.legend(title=say(message("answer (points)")), loc="upper center", bbox_to_anchor=(0.5, -0.16 - 0.5 / len(items)),
-              ncol=len(answers), frameon=False)  # fmt: skip
+    if answers:
+        below_axis(ax, title=say(message("answer (points)")), ncol=min(len(answers), 8))
     return ax
 
 
@@ -66,7 +68,7 @@ def histogram(
         [len(groups) - 1 - at + 0.3 for at in range(len(groups))], [label(name, say) for name in groups], color=INK
     )
     ax.tick_params(axis="y", length=0)
-    ax.set(ylim=(0, len(groups)), xlabel=axis_text(message("score (points)"), say))
+    ax.set(ylim=(0, max(len(groups), 1)), xlabel=axis_text(message("score (points)"), say))
     ax.grid(axis="y", visible=False)
     return ax
 

@@ -11,7 +11,7 @@ from mhlib.report.disclosure import Gate
 from mhlib.report.figures.parts import OPEN, Figure, Say, axes, axis_text, english, known, labels
 from mhlib.report.style import COLOURS, INK, LINE, SOFT
 
-COLUMNS = ("group", "subgroup", "term", "estimate", "conf_low", "conf_high", "n_used")
+COLUMNS = ("group", "subgroup", "term", "estimate", "conf_low", "conf_high", "interval", "n_used")
 
 
 def forest_data(result: object, gate: Gate) -> pd.DataFrame:

@@ -6,7 +6,7 @@ import pandas as pd
 
 from mhlib.findings import message
 from mhlib.report.disclosure import Gate
-from mhlib.report.figures.parts import OPEN, Figure, Say, axes, axis_text, english, known, label
+from mhlib.report.figures.parts import OPEN, Figure, Say, axes, axis_text, below_axis, english, known, label
 from mhlib.report.style import COLOURS, LINE, SOFT
 
 COLUMNS = ("group", "x", "y", "low", "high", "n_used")
@@ -36,7 +36,7 @@ def lines(result: object, *, ax: object | None = None, data: pd.DataFrame | None
         if wanted:
             axis.set_major_formatter(lambda value, _: f"{100 * value:g}%")
     if data["group"].nunique() > 1:
-        ax.legend(loc="upper center", bbox_to_anchor=(0.5, -0.16), ncol=2, frameon=False, fontsize=11)
+        below_axis(ax, ncol=2, fontsize=11)
     return ax
 
 

@@ -49,13 +49,26 @@ def labels(data: pd.DataFrame, say: Say) -> list[str]:
     """Group and term of each row, whichever there are, parted by a dot."""
     names = [name for name in ("group", "subgroup", "term") if name in data and data[name].nunique(dropna=False) > 1]
     names = names or [name for name in ("group", "term") if name in data][:1]
-    return [" · ".join(label(row[name], say) for name in names if row[name] is not None)
-            for row in data.to_dict("records")]  # fmt: skip
+    found = [" · ".join(label(row[name], say) for name in names if row[name] is not None)
+             for row in data.to_dict("records")]  # fmt: skip
+    if "interval" not in data:
+        return found
+    # The same quantity twice differs by how its interval was made.
+    return [f"{text} · {say(by)}" if found.count(text) > 1 else text
+            for text, by in zip(found, data["interval"], strict=True)]  # fmt: skip
 
 
 def known(data: pd.DataFrame, *names: str) -> pd.DataFrame:
     """Rows in which the gate left every named column."""
     return data[data[list(names)].notna().all(axis=1)] if len(data) else data
+
+
+def below_axis(ax: object, **options: object) -> None:
+    """A legend a fixed way below the axis, whatever the height of the figure: clear of the axis's own words."""
+    from matplotlib.transforms import ScaledTranslation
+
+    down = ax.transAxes + ScaledTranslation(0, -0.62, ax.figure.dpi_scale_trans)
+    ax.legend(loc="upper center", bbox_to_anchor=(0.5, 0.0), bbox_transform=down, frameon=False, **options)
 
 
 def axis_text(text: Message | None, say: Say) -> str:

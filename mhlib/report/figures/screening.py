@@ -30,7 +30,7 @@ def _merged(curve: object, gate: Gate) -> pd.DataFrame:
             kept.append({"cutoff": row.cutoff, "sensitivity": row.sensitivity, "specificity": row.specificity,
                          "n_used": curve.n_used})  # fmt: skip
             last = row
-    return pd.DataFrame(kept)
+    return pd.DataFrame(kept, columns=["cutoff", "sensitivity", "specificity", "n_used"])
 
 
 CURVES = {"naive": message("those interviewed"), "corrected": message("everyone screened")}
@@ -67,7 +67,7 @@ def reliability(
     ax = _axes(ax, (6.4, 1.1 + 0.42 * len(data)))
     ax.axvline(0.7, color=SOFT, linewidth=1, linestyle=":")
     for at, row in enumerate(data.to_dict("records")):
-        if row["estimate"] is None:
+        if row["estimate"] is None or row["conf_low"] is None or row["conf_high"] is None:
             continue
         colour = COLOURS[0] if row["term"] == "alpha" else COLOURS[1]
         ax.plot([row["conf_low"], row["conf_high"]], [at, at], color=colour, linewidth=2)
@@ -77,7 +77,8 @@ def reliability(
               for row in data.to_dict("records")]  # fmt: skip
     ax.set_yticks(range(len(data)), labels, color=INK)
     ax.invert_yaxis()
-    ax.set(xlim=(min(0.6, float(data["conf_low"].astype(float).min()) - 0.02), 1.06),
+    lowest = data["conf_low"].astype(float).min()
+    ax.set(xlim=(0.6 if pd.isna(lowest) else min(0.6, float(lowest) - 0.02), 1.06),
            xlabel=say(message("share of the score's variance that is true difference")))  # fmt: skip
     ax.grid(axis="y", visible=False)
     return ax
@@ -98,7 +99,7 @@ def cutoffs(
     shown = data[data["referrals"].notna()]
     x, y = shown["cutoff"].astype(float), shown["referrals"].astype(float)
     ax.plot(x, y, color=COLOURS[0], linewidth=2.2, marker="o", markersize=4)
-    if result.cutoff is not None:
+    if result.cutoff is not None and (x == float(result.cutoff)).any():
         here = float(y[x == float(result.cutoff)].iloc[0])
         ax.plot([result.cutoff], [here], marker="o", markersize=11, markerfacecolor="none", markeredgewidth=2,
                 color=COLOURS[1])  # fmt: skip
@@ -123,13 +124,13 @@ def plan(result: object, *, ax: object | None = None, data: pd.DataFrame | None 
     data = plan_data(result, OPEN) if data is None else data
     ax = _axes(ax, (6.4, 3.6))
     for at, row in enumerate(data.to_dict("records")):
-        if row["estimate"] is None:
+        if row["estimate"] is None or row["conf_low"] is None or row["conf_high"] is None:
             continue
         ax.plot([at, at], [row["conf_low"], row["conf_high"]], color=COLOURS[0], linewidth=3)
         ax.plot([at], [row["estimate"]], color=COLOURS[0], marker="o", markersize=6)
     ax.set_xticks(range(len(data)), [f"{n:,}" for n in data["n_negative_verified"]])
     ax.yaxis.set_major_formatter(lambda value, _: f"{100 * value:.0f}%")
-    ax.set(ylim=(0, 1.02), xlim=(-0.5, len(data) - 0.5), xlabel=say(message("screen-negatives interviewed")),
+    ax.set(ylim=(0, 1.02), xlim=(-0.5, max(len(data), 1) - 0.5), xlabel=say(message("screen-negatives interviewed")),
            ylabel=say(message("sensitivity")))  # fmt: skip
     ax.grid(axis="x", visible=False)
     return ax

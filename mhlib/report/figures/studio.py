@@ -17,8 +17,14 @@ def studio_data(result: object, gate: Gate) -> pd.DataFrame:
     """Every cut-off with enough people on both sides, as far as the gate allows."""
     table = result.found.table.assign(n_used=result.found.n_used)
     names = ["cutoff", "referrals", "referral_share", *CURVES, "n_used"]
-    kept = table[(table["referrals"] >= gate.policy.min_cell) | (gate.policy.min_cell == 0)]
+    least = gate.policy.min_cell
+    kept = table[(table["referrals"] >= least) & nobody_or_enough(table["n_used"] - table["referrals"], least)]
     return kept[[name for name in names if name in kept]].dropna(axis=1, how="all")
+
+
+def nobody_or_enough(others: pd.Series, least: int) -> pd.Series:
+    """Whether those on the other side of a cut-off are nobody at all, or enough of them to be told of."""
+    return (others <= 0) | (others >= least)
 
 
 def studio(result: object, *, ax: object | None = None, data: pd.DataFrame | None = None, say: Say = english) -> object:
@@ -51,16 +57,22 @@ def _accuracy(ax: object, data: pd.DataFrame, names: list[str], say: Say) -> Non
                 label=label(name, say))  # fmt: skip
     ax.yaxis.set_major_formatter(lambda value, _: f"{100 * value:.0f}%")
     ax.set(ylim=(0, 1.02))
-    ax.legend(loc="lower left", bbox_to_anchor=(-0.12, 1.0), ncol=3, frameon=False, fontsize=10, columnspacing=1.0)
+    # Flush right: the names of the rules leave room on the left, and nothing does on the right.
+    ax.legend(loc="lower right", bbox_to_anchor=(1.0, 1.0), ncol=3, frameon=False, fontsize=10, columnspacing=1.0)
 
 
 def _referrals(ax: object, data: pd.DataFrame, result: object, say: Say) -> None:
     here = data[data["referrals"].notna()]
     ax.bar(here["cutoff"].astype(float), here["referrals"].astype(float), width=0.8, color=COLOURS[0], alpha=0.45)
-    if result.capacity is not None:
+    most = float(here["referrals"].astype(float).max()) if len(here) else 1.0
+    if result.capacity is not None and result.capacity <= 2 * most:
         ax.axhline(result.capacity, color=COLOURS[1], linewidth=1.6)
         ax.text(0.99, result.capacity, say(message("interviews of a term")), color=COLOURS[1], ha="right", va="bottom",
                 transform=ax.get_yaxis_transform(), fontsize=10.5)  # fmt: skip
+    elif result.capacity is not None:
+        # A capacity far above every number of screen-positives would flatten the bars: it is said instead.
+        ax.text(0.99, 0.97, f"{say(message('interviews of a term'))}: {result.capacity:,} ↑", color=COLOURS[1], ha="right",
+                va="top", transform=ax.transAxes, fontsize=10.5)  # fmt: skip
     ax.yaxis.set_major_formatter(lambda value, _: f"{value:,.0f}")
     ax.set(ylabel=say(message("screen-positives")))
 
