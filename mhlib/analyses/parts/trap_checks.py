@@ -1,14 +1,16 @@
-"""Checks on what misleads a reader of sound estimates: scores that are lacking, groups left out, a rarer disease elsewhere."""
+"""Checks on what misleads a reader of sound estimates: items not turned, scores lacking, groups left out, rarer cases."""
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+import numpy as np
+
 from mhlib.analyses.parts.groups import FEWEST, grouping, large
 from mhlib.analyses.parts.item_checks import GROUPS
 from mhlib.analyses.parts.screened import Screened
 from mhlib.analyses.parts.screening_accuracy import circular, verification_options
-from mhlib.analyses.parts.sections import tried, without_reference
+from mhlib.analyses.parts.sections import item_number, tried, without_reference
 from mhlib.data.scoring import positive
 from mhlib.findings import Check, Count, Proportion, Refused, message
 from mhlib.stats.accuracy import (
@@ -26,16 +28,43 @@ if TYPE_CHECKING:
 
 # More unscored pupils than one in a hundred move the share of screen-positives by as much as a wave's own change does.
 MOST_UNSCORED = 0.01
+# A correlation with the strongest component below which an item has no direction to speak of.
+DIRECTED = 0.30
 
 
 def traps(data: Screened, params: Params) -> list[Check]:
     """Every check of this module that the wave and the parameters give a reason for."""
     found = [
+        items_point_one_way(data),
         scored_as_answered(data, params),
         groupings_are_whole(data, params),
         predictive_value_travels(data, params),
     ]
     return [check for check in found if check is not None]
+
+
+def items_point_one_way(data: Screened) -> Check | None:
+    """Whether all items load with one sign on the strongest component.
+
+    Where half of a scale was not turned, no item need correlate negatively with the rest and alpha may still look fair,
+    but the two halves stand against each other on the first component.
+    """
+    if data.items is None or len(data.scale.total_items) < 3:
+        return None
+    name = message("All items point the same way")
+    items = data.items[[f"item_{number}" for number in data.scale.total_items]].dropna()
+    items = items.loc[:, items.nunique() > 1]
+    if len(items) <= items.shape[1] or items.shape[1] < 3:
+        return Check(name, None, message("Too few answers to see which way the items point."))
+    roots, vectors = np.linalg.eigh(np.corrcoef(items.to_numpy(), rowvar=False))
+    loading = vectors[:, -1] * np.sqrt(roots[-1])
+    ahead, against = (items.columns[sign * loading >= DIRECTED] for sign in (1, -1))
+    fewer = min(ahead, against, key=len)
+    if len(fewer) == 0:
+        return Check(name, True, message("No items stand against the others on the strongest component."))
+    detail = message("{n} items stand against the others: {items}. Check the key; nothing was turned.", n=len(fewer),
+                     items=", ".join(map(item_number, fewer)))  # fmt: skip
+    return Check(name, False, detail)
 
 
 def scored_as_answered(data: Screened, params: Params) -> Check | None:
