@@ -19,7 +19,8 @@ def studio_data(result: object, gate: Gate) -> pd.DataFrame:
     names = ["cutoff", "referrals", "referral_share", *CURVES, "n_used"]
     least = gate.policy.min_cell
     kept = table[(table["referrals"] >= least) & nobody_or_enough(table["n_used"] - table["referrals"], least)]
-    return kept[[name for name in names if name in kept]].dropna(axis=1, how="all")
+    shown = kept[[name for name in names if name in kept]]
+    return shown.dropna(axis=1, how="all") if len(shown) else shown
 
 
 def nobody_or_enough(others: pd.Series, least: int) -> pd.Series:
