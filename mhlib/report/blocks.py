@@ -29,16 +29,16 @@ def anchor(heading: str) -> str:
 def lights_html(lights: Sequence[Light], language: str, gate: Gate, *, caption: str) -> str:
     """One row a light: what, how it stands, the finding, the rule, and whether it was fixed beforehand, said once if all were."""
     heads = [message("question"), message("verdict"), message("finding"), message("rule"), message("status")]
-    mixed = len({light.planned for light in lights}) > 1
+    told = not all(light.planned for light in lights)
     rows = []
     for light in lights:
         mark, state = STATES[light.state]
         shown = f'<span class="mark" aria-hidden="true">{mark}</span> {_said(state, language, gate)}'
         rows.append([_said(light.name, language, gate), f'<span class="light {light.state}">{shown}</span>',
                      _said(light.finding, language, gate), _said(light.rule, language, gate),
-                     *([_said(PLANNED[light.planned], language, gate)] if mixed else [])])  # fmt: skip
-    shown = heads if mixed else heads[:-1]
-    note = "" if mixed else f'<p class="note">{_said(ALL_PLANNED, language, gate)}</p>'
+                     *([_said(PLANNED[light.planned], language, gate)] if told else [])])  # fmt: skip
+    shown = heads if told else heads[:-1]
+    note = "" if told or not lights else f'<p class="note">{_said(ALL_PLANNED, language, gate)}</p>'
     return _table([_said(head, language, gate) for head in shown], rows, caption=caption, kind="lights") + note
 
 
