@@ -7,7 +7,7 @@ READY   := $(VENV)/.ready
 MHLIB   := $(BIN)/python -m mhlib
 
 .DEFAULT_GOAL := help
-.PHONY: help reports test test-slow lint lab bench lock clean
+.PHONY: help reports test test-slow calibrate lint lab bench lock clean
 
 help: ## print the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -30,8 +30,11 @@ reports: $(READY) ## make the demo city, render every report and the index
 test: $(READY) ## run the tests (without the slow calibration tests)
 	@$(BIN)/python -m pytest -m "not slow" -n $(WORKERS) --dist loadgroup -q
 
-test-slow: $(READY) ## run the calibration and recovery tests
+test-slow: $(READY) ## run the calibration and recovery tests, a quarter of their replicates
 	@$(BIN)/python -m pytest -m slow -n $(WORKERS) -q
+
+calibrate: $(READY) ## run every replicate and write docs/calibration.csv and .md
+	@$(BIN)/python -m pytest -m slow -n $(WORKERS) -q --calibrate
 
 lint: $(READY) ## check format and lint, notebooks too; changes nothing
 	@$(BIN)/ruff format --check .

@@ -5,6 +5,8 @@ from pathlib import Path
 
 import pytest
 
+from . import claims as claimed
+
 ROOT = Path(__file__).resolve().parents[1]
 
 
@@ -27,3 +29,43 @@ def rng():
     import numpy as np
 
     return np.random.default_rng(20261124)
+
+
+def pytest_addoption(parser):
+    parser.addoption(
+        "--calibrate",
+        action="store_true",
+        help="run slow tests with every replicate and write docs/calibration.csv and .md",
+    )
+
+
+@pytest.fixture(scope="session")
+def committed() -> set[tuple[str, str]]:
+    """Test and claim of every row of the committed calibration table."""
+    return {(row["test"], row["claim"]) for row in claimed.read_table()}
+
+
+@pytest.fixture
+def claims(request, committed):
+    """Records what a slow test claims at the moment it asserts it (tests/claims.py)."""
+    full = request.config.getoption("--calibrate")
+    found = claimed.Claims(request.node.nodeid, full=full, known=None if full else committed)
+    yield found
+    request.node.user_properties += [("claim", row) for row in found.rows]
+    assert found.rows, "a slow recovery test must claim something"
+
+
+CLAIMED = []
+
+
+def pytest_runtest_logreport(report):
+    """Claims travel with the reports, so that they reach the session that writes from every worker."""
+    if report.when == "teardown":
+        CLAIMED.extend(value for name, value in report.user_properties if name == "claim")
+
+
+def pytest_sessionfinish(session):
+    if session.config.getoption("--calibrate") and CLAIMED and not hasattr(session.config, "workerinput"):
+        rows = claimed.merged(claimed.read_table(), CLAIMED)
+        claimed.TABLE.write_text(claimed.as_csv(rows), encoding="utf-8")
+        claimed.PAGE.write_text(claimed.as_page(rows), encoding="utf-8")

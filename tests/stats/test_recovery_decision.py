@@ -8,25 +8,10 @@ from statsmodels.stats.proportion import proportion_confint
 
 from mhlib.stats.accuracy import calibration, subgroup_accuracy, subgroup_accuracy_from_counts
 
-REPLICATES, CLAIMS = 2000, 8
+# Claims of this file that must be nominal: the family over which the Monte Carlo intervals hold.
+FAMILY = 8
 SHOWN = ("sensitivity", "specificity")
 SCHOOLS, PUPILS = 129, 40
-
-
-def monte_carlo(hits: int, n: int = REPLICATES) -> tuple[float, float]:
-    """Wilson's interval of a share of replicates, family-wise over the claims of this file."""
-    return proportion_confint(hits, n, alpha=0.05 / CLAIMS, method="wilson")
-
-
-def covers(hits: int, n: int = REPLICATES) -> bool:
-    low, high = monte_carlo(hits, n)
-    return low <= 0.96 and high >= 0.94
-
-
-def holds_family_wise(found: int, n: int = REPLICATES) -> bool:
-    """Not above .05, and not so far below that the tests would say nothing."""
-    low, high = monte_carlo(found, n)
-    return low <= 0.05 and high >= 0.02
 
 
 def hits_of(frame: pd.DataFrame, truth: dict[str, float]) -> dict[str, np.ndarray]:
@@ -40,13 +25,15 @@ def hits_of(frame: pd.DataFrame, truth: dict[str, float]) -> dict[str, np.ndarra
 
 
 @pytest.mark.slow
-def test_independent_groups_are_covered_and_holm_keeps_the_family_at_five_per_cent():
-    rng = np.random.default_rng([71, 20261125])
+def test_independent_groups_are_covered_and_holm_keeps_the_family_at_five_per_cent(claims):
+    study = claims("groups", "six groups of independent pupils, alike in accuracy", n="60 to 150 cases a group, four others each",
+                   seed=[71, 20261125], family=FAMILY)  # fmt: skip
+    rng = study.rng
     truth, names = {"sensitivity": 0.8, "specificity": 0.75}, [f"g{j}" for j in range(6)]
     cases = np.array([150, 120, 100, 90, 80, 60])
     others = 4 * cases
     hits, rejected = {term: np.zeros(6, dtype=int) for term in truth}, 0
-    for _ in range(REPLICATES):
+    for _ in range(study.replicates):
         tp, tn = rng.binomial(cases, truth["sensitivity"]), rng.binomial(others, truth["specificity"])
         table = pd.DataFrame({"group": names, "tp": tp, "fp": others - tn, "fn": cases - tp, "tn": tn})
         found = subgroup_accuracy_from_counts(table, reference_group="g0", measures=SHOWN).terms
@@ -54,9 +41,9 @@ def test_independent_groups_are_covered_and_holm_keeps_the_family_at_five_per_ce
             hits[term] += covered
         rejected += bool((found.loc[found["kind"] == "difference", "p_holm"] < 0.05).any())
     # Over the six groups together: one Wilson interval alone goes up and down with its n, by the grain of counts.
-    for term, number in hits.items():
-        assert covers(number.sum() // 6), (term, number / REPLICATES)
-    assert holds_family_wise(rejected), rejected / REPLICATES
+    study.cover({f"{term}, average of six groups": number.sum() for term, number in hits.items()}, per=6)
+    # Not so far below that the tests would say nothing.
+    study.size({"any difference between groups, Holm": rejected}, least=0.02, margin=0)
 
 
 def schools_drawn(rng: np.random.Generator) -> pd.DataFrame:
@@ -76,11 +63,13 @@ def mean_logit(centre: float, spread: float) -> float:
 
 
 @pytest.mark.slow
-def test_groups_within_129_schools_are_covered_where_independence_is_not():
-    rng = np.random.default_rng([72, 20261125])
+def test_groups_within_129_schools_are_covered_where_independence_is_not(claims):
+    study = claims("groups", "three groups within schools that differ in prevalence and accuracy",
+                   n=f"{SCHOOLS} schools of about {PUPILS + 5}", seed=[72, 20261125], family=FAMILY)  # fmt: skip
+    rng = study.rng
     truth = {"sensitivity": mean_logit(1.2, 0.7), "specificity": 1 - mean_logit(-1.1, 0.7)}
     hits, naive, rejected = dict.fromkeys(truth, 0), 0, 0
-    for _ in range(REPLICATES):
+    for _ in range(study.replicates):
         rows = schools_drawn(rng)
         found = subgroup_accuracy(
             rows["test"], rows["case"], rows["group"], cutoff=1, reference_group="a", measures=SHOWN, cluster=rows["school"]
@@ -91,18 +80,19 @@ def test_groups_within_129_schools_are_covered_where_independence_is_not():
         well = rows[~rows["case"] & (rows["group"] == "a")]
         low, high = proportion_confint((~well["test"]).sum(), len(well), method="wilson")
         naive += low <= truth["specificity"] <= high
-    for term, number in hits.items():
-        assert covers(number), (term, number / REPLICATES)
-    assert holds_family_wise(rejected), rejected / REPLICATES
-    assert monte_carlo(naive)[1] < 0.94, naive / REPLICATES
+    study.cover({f"{term} of a group, errors by school": number for term, number in hits.items()})
+    study.size({"any difference between groups within schools, Holm": rejected}, least=0.02, margin=0)
+    study.fail({"specificity of a group, Wilson over pupils": naive}, below=0.94)
 
 
 @pytest.mark.slow
-def test_calibration_slope_and_calibration_in_the_large_are_covered():
-    rng = np.random.default_rng([73, 20261125])
+def test_calibration_slope_and_calibration_in_the_large_are_covered(claims):
+    study = claims("risk model", "stated risks, planted slope 0.8 and intercept -0.3", n="1,000 pupils", seed=[73, 20261125],
+                   family=FAMILY)  # fmt: skip
+    rng = study.rng
     truth = {"slope": 0.8, "intercept": -0.3}
     hits, joint = dict.fromkeys(truth, 0), 0
-    for _ in range(REPLICATES):
+    for _ in range(study.replicates):
         logit = rng.normal(-1.5, 1.0, 1000)
         # A score of 40 levels keeps a replicate cheap: cells, not people, are fitted.
         risk = expit(np.round(logit * 8) / 8)
@@ -112,7 +102,6 @@ def test_calibration_slope_and_calibration_in_the_large_are_covered():
         for term, value in truth.items():
             hits[term] += frame.at[term, "conf_low"] <= value <= frame.at[term, "conf_high"]
         right = rng.random(1000) < risk
-        joint += calibration(risk, right, groups=2).p_value >= 0.05
-    for term, number in hits.items():
-        assert covers(number), (term, number / REPLICATES)
-    assert covers(joint), joint / REPLICATES
+        joint += calibration(risk, right, groups=2).p_value < 0.05
+    study.cover({f"calibration {term}": number for term, number in hits.items()})
+    study.size({"joint test of calibrated risks": joint})
