@@ -24,8 +24,8 @@ VARIABLES = {INK: "var(--ink)", SOFT: "var(--soft)", LINE: "var(--line)", PAGE: 
 RC = {
     "svg.fonttype": "none", "svg.hashsalt": "mhlib", "font.size": 12, "axes.edgecolor": SOFT, "axes.labelcolor": INK,
     "xtick.color": SOFT, "ytick.color": SOFT, "text.color": INK, "axes.spines.top": False, "axes.spines.right": False,
-    "patch.edgecolor": PAGE, "axes.grid": True, "grid.color": LINE, "grid.linewidth": 0.8, "axes.axisbelow": True, "figure.facecolor": "none",
-    "axes.facecolor": "none", "savefig.facecolor": "none", "axes.unicode_minus": False,
+    "patch.edgecolor": PAGE, "axes.grid": True, "grid.color": LINE, "grid.linewidth": 0.8, "axes.axisbelow": True,
+    "figure.facecolor": "none", "axes.facecolor": "none", "savefig.facecolor": "none", "axes.unicode_minus": False,
 }  # fmt: skip
 
 

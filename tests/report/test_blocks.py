@@ -97,8 +97,10 @@ def test_a_checklist_leads_to_its_sections_whatever_the_language(report):
     assert [row["complete"] for row in report.last["frame"]] == [True, False]
 
 
-@pytest.mark.parametrize(("heading", "address"), [("Equal for all?", "equal-for-all"), ("Yield, work and money", "yield-work-and-money"),
-                                                  ("  A – B  ", "a-b")])  # fmt: skip
+@pytest.mark.parametrize(
+    ("heading", "address"),
+    [("Equal for all?", "equal-for-all"), ("Yield, work and money", "yield-work-and-money"), ("  A – B  ", "a-b")],
+)
 def test_an_anchor_is_the_english_heading(heading, address):
     assert anchor(heading) == address
 
@@ -250,8 +252,18 @@ def test_a_name_of_the_vocabulary_is_translated_and_a_foreign_one_stands():
     assert rows[0][0] not in ("model_one_factor", "one factor") and rows[1][:2] == ["总分模型", "F1"]
 
 
-@pytest.mark.parametrize(("value", "digits", "written"), [(-0.0004, 3, "0.000"), (-0.0006, 3, "−0.001"), (0.0, 2, "0.00"), (-12.3, 0, "−12"),
-                                                          (-0.4, 0, "0"), (None, 2, "—"), (float("nan"), 2, "—")])  # fmt: skip
+@pytest.mark.parametrize(
+    ("value", "digits", "written"),
+    [
+        (-0.0004, 3, "0.000"),
+        (-0.0006, 3, "−0.001"),
+        (0.0, 2, "0.00"),
+        (-12.3, 0, "−12"),
+        (-0.4, 0, "0"),
+        (None, 2, "—"),
+        (float("nan"), 2, "—"),
+    ],
+)
 def test_a_number_is_written_with_its_digits_and_a_true_minus(value, digits, written):
     assert number(value, digits) == written
 

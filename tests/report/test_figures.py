@@ -264,8 +264,17 @@ def test_two_coefficients_of_one_name_are_told_apart():
         text.split(" · ")[-1] for text in labels(data, english)] == ["Feldt", "schools drawn again"]  # fmt: skip
 
 
-@pytest.mark.parametrize(("value", "share", "written"), [(-0.001, False, ".00"), (0.25, False, ".25"), (-0.25, False, "−.25"),
-                                                         (10.05, False, "10.05"), (1.0, False, "1.00"), (0.714, True, "71%")])  # fmt: skip
+@pytest.mark.parametrize(
+    ("value", "share", "written"),
+    [
+        (-0.001, False, ".00"),
+        (0.25, False, ".25"),
+        (-0.25, False, "−.25"),
+        (10.05, False, "10.05"),
+        (1.0, False, "1.00"),
+        (0.714, True, "71%"),
+    ],
+)
 def test_a_cell_is_written_as_statisticians_do(value, share, written):
     assert _written(value, share) == written
 

@@ -157,7 +157,9 @@ def _histogram(data: Screened, params: Params) -> Drawn | Refused:
         ["place", "score_low"]
     )
     table = counts[["group", "score_low", "score_high", "n"]].reset_index(drop=True)
-    return Drawn(table=table, mark=None if params.cutoff is None else float(params.cutoff))
+    # Where low scores are positive the line stands above the last of them.
+    beyond = None if params.cutoff is None else float(params.cutoff + (params.direction == "<="))
+    return Drawn(table=table, mark=beyond)
 
 
 def _uncorrected(data: Screened, params: Params, naive: object, corrected: object) -> RocResult | Refused:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from mhlib.analyses.parts.screening_verdict import total_row
+from mhlib.analyses.parts.screening_verdict import SEE_BELOW, total_row
 from mhlib.findings import Count, Estimate, Message, Proportion, Refused, message
 
 if TYPE_CHECKING:
@@ -48,6 +48,8 @@ def _said_of_reliability(result: ScreeningValidityResult) -> Message:
     if isinstance(coefficients, Refused):
         return message("Its reliability is not known: {why}", why=coefficients.why)
     row = total_row(coefficients.table)
+    if row is None:
+        return message("Its reliability is not known: {why}", why=SEE_BELOW)
     value = Estimate(row["estimate"], int(row["n_used"]), row["conf_low"], row["conf_high"])
     if row["conf_low"] >= 0.7:
         return message("Its total score is reliable enough to compare groups ({omega}; the rule is at least .70).",

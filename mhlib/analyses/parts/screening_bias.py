@@ -55,7 +55,7 @@ def _bands(data: Screened, params: Params) -> Drawn | Refused:
     if data.counts.n_verified == 0:
         return without_reference()
     points = data.whole_points
-    edges = _edges(points, params.cutoff)
+    edges = _edges(points, first_beyond(params))
     rows = []
     for low, high in pairwise(edges):
         here = scored[((points >= low) & (points < high)).to_numpy()]
@@ -64,6 +64,13 @@ def _bands(data: Screened, params: Params) -> Drawn | Refused:
         rows.append({"band": f"{low:g}–{high - 1:g}" if high - 1 > low else f"{low:g}", "n": len(here),
                      "n_interviewed": len(known), "interviewed_share": len(known) / max(len(here), 1), "n_case": cases})  # fmt: skip
     return Drawn(table=pd.DataFrame([row for row in rows if row["n"]]))
+
+
+def first_beyond(params: Params) -> int | None:
+    """The lowest score on the upper side of the cut-off: the cut-off itself, or the point above it where low is positive."""
+    if params.cutoff is None or params.direction == ">=":
+        return params.cutoff
+    return params.cutoff + 1
 
 
 def _edges(points: pd.Series, cutoff: int | None) -> list[float]:
@@ -128,7 +135,7 @@ def _covariates(data: Screened, params: Params) -> pd.DataFrame | None:
 def score_bands(data: Screened, params: Params) -> pd.DataFrame | None:
     """Band of the score as a covariate, where somebody was interviewed in every band: the interview often hung on it."""
     points, known = data.whole_points, data.scored["reference"].notna()
-    edges = _edges(points, params.cutoff)
+    edges = _edges(points, first_beyond(params))
     band = pd.cut(points, edges, right=False, labels=False).astype("Int64").astype("string").fillna("beyond")
     whole = known.groupby(band).any().all()
     return pd.DataFrame({"band": band.astype(object)}) if whole and band.nunique() > 2 else None

@@ -54,7 +54,7 @@ def section(data: Screened, params: Params) -> IrtSection:
             items=precision, precision=precision, curve=precision, bias=bias, bias_curves=curves, reading=[*model.notes]
         )
     return IrtSection(
-        items=_items(model), precision=_precision(model, precision), curve=_curve(precision, params), bias=bias,
+        items=_items(model), precision=_precision(model, precision), curve=_curve(precision, at), bias=bias,
         bias_curves=curves, reading=[*model.notes, *precision.notes, *_odd(model, items, params)],
     )  # fmt: skip
 
@@ -104,15 +104,11 @@ def _precision(model: object, found: object) -> Drawn:
     return Drawn(table=table.assign(n_used=model.n_used))
 
 
-def _curve(found: object, params: Params) -> Drawn:
+def _curve(found: object, at: list[float]) -> Drawn:
     """Standard error in points over the score to expect: small where the scale tells pupils apart."""
     table = found.curve.assign(group="irt_error", x=found.curve["expected_score"], y=found.curve["std_error_score"])
-    return Drawn(table=table[["group", "x", "y"]].assign(n_used=found.n_used), mark=_mark(params),
+    return Drawn(table=table[["group", "x", "y"]].assign(n_used=found.n_used), mark=next(iter(at), None),
                  x_axis=message("score to expect (points)"), y_axis=message("standard error (points)"))  # fmt: skip
-
-
-def _mark(params: Params) -> float | None:
-    return None if params.cutoff is None else float(params.cutoff)
 
 
 def _odd(model: object, items: pd.DataFrame, params: Params) -> list[Message]:

@@ -32,19 +32,19 @@ def by_interval(low: float, high: float, rule: float) -> str:
     return "bad" if high < rule else "watch"
 
 
-def total_row(table: object) -> object:
-    """The coefficient of the total score that answers the question best: categorical omega, else omega, else alpha."""
+def total_row(table: object) -> object | None:
+    """The coefficient of the total score that answers best: categorical omega, else omega, else alpha; None without one."""
     # A model that is impossible for these answers (a loading beyond 1) gives a row without a number.
     rows = table[(table["group"] == "total") & table["estimate"].notna()].set_index("term")
-    return next(rows.loc[name] for name in ("omega_categorical", "omega", "alpha") if name in rows.index)
+    return next((rows.loc[name] for name in ("omega_categorical", "omega", "alpha") if name in rows.index), None)
 
 
 def _reliability(result: ScreeningValidityResult) -> Light:
     name, found = message("Precise enough?"), result.reliability.coefficients
     rule = message("interval at or above {rule}", rule=f"{RULE:.2f}")
-    if isinstance(found, Refused):
+    row = None if isinstance(found, Refused) else total_row(found.table)
+    if row is None:
         return Light(name, "unknown", SEE_BELOW, rule, True)
-    row = total_row(found.table)
     value = Estimate(row["estimate"], int(row["n_used"]), row["conf_low"], row["conf_high"])
     said = message("Reliability of the total score: {value}.", value=value)
     return Light(name, by_interval(row["conf_low"], row["conf_high"], RULE), said, rule, True)
@@ -55,9 +55,12 @@ def _structure(result: ScreeningValidityResult) -> Light:
     rule = message("CFI at least {cfi}, RMSEA at most {rmsea}, SRMR at most {srmr}; with care: {fair_cfi}, {fair_rmsea}, {fair_srmr}",
                    **{name: f"{value:.2f}" for name, value in GOOD.items()},
                    **{f"fair_{name}": f"{value:.2f}" for name, value in FAIR.items()})  # fmt: skip
-    if isinstance(found, Refused):
+    rows = None if isinstance(found, Refused) else found.table[found.table["test"] == "fit_scaled"]
+    chosen = result.structure.chosen
+    # A competitor that fits does not speak for a model that could not be fitted.
+    if rows is None or not (here := rows["model"].isin([chosen, f"model_{chosen}"])).any():
         return Light(name, "unknown", SEE_BELOW, rule, True)
-    scaled = found.table[found.table["test"] == "fit_scaled"].iloc[0]
+    scaled = rows[here].iloc[0]
     state = "good" if _fits(scaled, GOOD) else "watch" if _fits(scaled, FAIR) else "bad"
     said = message("The model fixed beforehand: CFI {cfi}, RMSEA {rmsea}, SRMR {srmr}.", cfi=f"{scaled['cfi']:.3f}",
                    rmsea=Estimate(scaled["rmsea"], int(scaled["n_used"]), scaled["rmsea_low"], scaled["rmsea_high"], 3),
@@ -79,7 +82,7 @@ def _meaning(result: ScreeningValidityResult) -> Light:
     parts = [found.holds is not False, found.worst_class in (None, "A", "B"), shift is None or shift < NOTICED_SHIFT]
     state = "good" if all(parts) else "watch" if parts[2] else "bad"
     said = message("Largest item bias: class {size}; shift of a group's mean: {shift} points at most.",
-                   size=found.worst_class or "A", shift="–" if shift is None else f"{shift:.2f}")  # fmt: skip
+                   size=found.worst_class or "–", shift="–" if shift is None else f"{shift:.2f}")  # fmt: skip
     return Light(name, state, said, rule, True)
 
 
@@ -113,7 +116,9 @@ def _fairness(result: ScreeningValidityResult) -> Light:
         "no difference between groups in sensitivity, specificity or area that stands after Holm's correction"
     )
     if not found.looked_at:
-        return Light(name, "unknown", found.levels.why, rule, True)
+        # Levels may stand where no difference between groups could be tested.
+        why = found.levels.why if isinstance(found.levels, Refused) else SEE_BELOW
+        return Light(name, "unknown", why, rule, True)
     said = message(
         "{unequal} of {looked_at} differences stand after correction.", unequal=found.unequal, looked_at=found.looked_at
     )
