@@ -9,7 +9,7 @@ import pandas as pd
 
 from mhlib.data.scales import Scale, scale
 from mhlib.data.scoring import score
-from mhlib.data.screening import load_screening, main_table, parts_of
+from mhlib.data.screening import joined_key, load_screening, main_table, parts_of
 from mhlib.data.sources import Source
 from mhlib.data.tables.coercion import COERCIONS
 from mhlib.errors import DataError, ParamsError
@@ -80,7 +80,7 @@ def other_references(
         column, at = parsed["column"].strip(), float(parsed["at"] or 1)
         table, column = _table_and_column(source, column, main_table(source, tables))
         raw = _rows(source, [column], wave=wave, columns=columns, tables=tables, table=table)[column]
-        numbers, lost = COERCIONS["number"](raw.replace({True: 1, False: 0}))
+        numbers, lost = COERCIONS["number"](raw.astype("Int64") if pd.api.types.is_bool_dtype(raw.dtype) else raw)
         if lost.any():
             raise DataError(source.spec, f"column {column}: {int(lost.sum())} cells are not numbers")
         found[name] = (numbers >= at).astype("boolean").mask(numbers.isna()).groupby(level=0).first()
@@ -128,5 +128,5 @@ def _rows(
     occasion = columns.get("wave", "wave")
     where = {occasion: wave} if wave is not None and occasion in there else None
     raw = source.frame(table, columns=list(dict.fromkeys([*identifier, *names])), where=where)
-    key = raw[identifier[0]] if len(identifier) == 1 else raw[identifier].astype("string").agg("/".join, axis=1)
+    key = raw[identifier[0]] if len(identifier) == 1 else joined_key(raw, identifier)
     return raw.set_axis(COERCIONS["text"](key)[0].astype(str), axis=0)

@@ -112,6 +112,7 @@ def load_screening(
     if source.kind in ("synthetic", "folder", "database") and "assessment" in source.tables():
         flat = _joined(flat, source, wave)
     flat = validate(flat, SCREENING, where=f"{source.spec} (table {main})" if main else source.spec)
+    _demand_once(flat, source.spec)
     flat, enrolled, moved = _with_roster(flat, source, tables, columns, values, wave)
     if "item_1" not in flat and "score" not in flat:
         raise DataError(source.spec, "neither item columns nor a score", remedy="map them under columns: or items:")
@@ -138,6 +139,14 @@ def once_per_pupil(flat: pd.DataFrame, duplicates: str) -> tuple[pd.DataFrame, i
         return flat, 0
     kept = flat[~flat.duplicated("pupil_pid", keep="first" if duplicates == "first" else False)]
     return kept.reset_index(drop=True), len(flat) - len(kept)
+
+
+def _demand_once(flat: pd.DataFrame, where: str) -> None:
+    """The contract's key is pupil and wave: in a source without a wave the pupil alone must be unique."""
+    twice = flat.duplicated("pupil_pid", keep=False).to_numpy() if "pupil_pid" in flat and "wave" not in flat else []
+    if rows := [str(number + 2) for number, again in enumerate(twice) if again]:
+        raise DataError(where, f"column pupil_pid: {len(rows)} rows occur more than once (row {', '.join(rows[:5])})",
+                        remedy="mend the file, or say under duplicates: what becomes of them")  # fmt: skip
 
 
 def parts_of(name: str) -> list[str]:
@@ -217,7 +226,7 @@ def _mapped(raw: pd.DataFrame, columns: Mapping[str, str], values: Mapping, item
     joined = {ours: parts_of(theirs) for ours, theirs in columns.items() if len(parts_of(theirs)) > 1}
     renamed = raw.rename(columns={theirs: ours for ours, theirs in columns.items() if ours not in joined})
     for ours, parts in joined.items():
-        renamed[ours] = raw[parts].astype("string").agg("/".join, axis=1)
+        renamed[ours] = joined_key(raw, parts)
     answers = {name: f"item_{number}" for number, name in enumerate(items, start=1)}
     renamed = renamed.rename(columns=answers)
     for name, mapping in values.items():
@@ -225,6 +234,12 @@ def _mapped(raw: pd.DataFrame, columns: Mapping[str, str], values: Mapping, item
             if column in renamed:
                 renamed[column] = _translated(renamed[column], mapping)
     return renamed
+
+
+def joined_key(raw: pd.DataFrame, parts: Sequence[str]) -> pd.Series:
+    """An identifier put together from several columns; missing where any part of it is."""
+    first, *others = (raw[part].astype("string") for part in parts)
+    return first.str.cat(others, sep="/")
 
 
 def _translated(cells: pd.Series, mapping: Mapping[str, object]) -> pd.Series:
