@@ -40,6 +40,7 @@ from mhlib.analyses.parts import (
     screening_verdict,
     screening_yield,
     stard,
+    trap_checks,
     verification_sample,
 )
 from mhlib.analyses.parts.screened import Companions, Screened
@@ -221,7 +222,7 @@ def check(data: Screened, params: Params) -> list[Check]:
         item_checks.speaks_of_population(params.sampling),
         item_checks.second_time_is_known(asked, days),
     ]
-    return found + [one for one in others if one is not None]
+    return [*found, *(one for one in others if one is not None), *trap_checks.traps(data, params)]
 
 
 def estimate(data: Screened, params: Params) -> ScreeningValidityResult:
@@ -232,7 +233,8 @@ def estimate(data: Screened, params: Params) -> ScreeningValidityResult:
     known = not isinstance(best, Refused)
     structure = screening_structure.section(data, params)
     return ScreeningValidityResult(
-        flow=_flow(data), counts=data.counts, positives=_positives(data, params), quality=screening_quality.section(data, params),
+        flow=_flow(data, params), counts=data.counts, positives=_positives(data, params),
+        quality=screening_quality.section(data, params),
         items=screening_items.section(data, params), reliability=screening_reliability.section(data, params, beside.second),
         structure=structure, meaning=screening_same_meaning.section(data, params, structure.estimator),
         irt=screening_irt.section(data, params), accuracy=accuracy, best=best, bias=screening_bias.section(data, params),
@@ -271,12 +273,14 @@ def strata(data: Screened, params: Params) -> pd.DataFrame | Refused:
     )
 
 
-def _flow(data: Screened) -> list[tuple[Message, Count]]:
+def _flow(data: Screened, params: Params) -> list[tuple[Message, Count]]:
     counts = data.counts
     steps = [(message("enrolled"), data.screening.enrolled)] if data.screening.enrolled else []
+    answered = len(data.people) if data.items is None else int(data.answers.notna().any(axis=1).sum())
+    steps += [(message("answered"), answered), (message("scored"), len(data.scored))]
+    if params.cutoff is None:
+        return [(label, Count(int(n))) for label, n in [*steps, (message("interviewed"), counts.n_verified)]]
     steps += [
-        (message("answered"), len(data.people)),
-        (message("scored"), len(data.scored)),
         (message("screen-positive"), counts.n_positive),
         (message("screen-positive and interviewed"), counts.tp + counts.fp),
         (message("screen-negative"), counts.n_negative),
@@ -319,7 +323,7 @@ def risk_of_bias(data: Screened, params: Params) -> list[Light]:
     return screening_verdict.risk_of_bias(data, params)
 
 
-def cards(data: Screened, params: Params) -> tuple[Drawn | Refused, Drawn]:
+def cards(data: Screened, params: Params) -> tuple[Drawn | Refused, Drawn | Refused]:
     """The instrument and the interview."""
     return screening_cards.instrument_card(data, params), screening_cards.reference_card(params)
 

@@ -287,7 +287,7 @@ TERMS = {
     "private": Word(message("kind of school"), "text"),
     "private_yes": Word(message("private"), "text"),
     "private_no": Word(message("public"), "text"),
-    "group": Word(message("group"), "text"),
+    "group": Word(message("groups of the source"), "text"),
     "moderate_or_severe": Word(message("moderate or severe"), "text"),
     "intrusion": Word(message("intrusion"), "text"),
     "avoidance": Word(message("avoidance"), "text"),

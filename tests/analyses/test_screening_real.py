@@ -313,7 +313,6 @@ def test_stai_the_number_alone_names_nobody(shared_data, tmp_path):
     assert once.passed is False and once.detail.values["n"].n > 2500
 
 
-@pytest.mark.xfail(raises=TypeError, strict=False, reason="an identifier with a missing part (mhlib/data/screening.py)")
 def test_stai_the_whole_file_with_six_rows_that_name_no_person(shared_data):
     found = Real.of("stai", shared_data)
     once = found.checks["Every pupil stands in the wave once"]

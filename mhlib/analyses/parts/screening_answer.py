@@ -36,10 +36,16 @@ def _said_of_accuracy(result: ScreeningValidityResult) -> Message:
         return message("How well the screen tells cases from non-cases is not known: {why}", why=best.why)
     found = best.to_frame().set_index("term")
     share = {term: Proportion(row.estimate, best.n_used, row.conf_low, row.conf_high) for term, row in found.iterrows()}
+    both = {"sensitivity": share["sensitivity"], "specificity": share["specificity"]}
+    if isinstance(result.predictive, Refused):
+        return message(
+            "At the cut-off the screen finds {sensitivity} of the cases and rightly passes {specificity} of the others.",
+            **both,
+        )
     return message(
         "At the cut-off the screen finds {sensitivity} of the cases and rightly passes {specificity} of the others; "
         "of those it flags, {ppv} are cases.",
-        sensitivity=share["sensitivity"], specificity=share["specificity"], ppv=share["ppv"],
+        **both, ppv=share["ppv"],
     )  # fmt: skip
 
 

@@ -8,7 +8,7 @@ import pandas as pd
 
 from mhlib.analyses.parts.checks import DESIGNS
 from mhlib.analyses.parts.screened import Screened
-from mhlib.analyses.parts.sections import Drawn, without_items
+from mhlib.analyses.parts.sections import Drawn, without_items, without_reference
 from mhlib.findings import Message, Refused, message
 
 if TYPE_CHECKING:
@@ -39,8 +39,10 @@ def instrument_card(data: Screened, params: Params) -> Drawn | Refused:
     return _card(rows)
 
 
-def reference_card(params: Params) -> Drawn:
+def reference_card(params: Params) -> Drawn | Refused:
     """What the parameter file declares of the interview."""
+    if params.verification == "none":
+        return without_reference()
     rows: list[tuple[Message, object]] = [
         (message("who was to be interviewed"), DESIGNS[params.verification]),
         (message("who was screened"), SAMPLINGS[params.sampling]),

@@ -67,6 +67,8 @@ def predictive(best: TwoByTwo | VerificationCorrected | Refused, data: Screened,
     counts = data.counts
     if isinstance(best, Refused):
         return _of_positives(data, params) if best.code in FOR_POSITIVES and counts.tp + counts.fp else best
+    if params.sampling == "convenience":
+        return _self_chosen()
     sampling = {"random": "random", "census": "everyone"}.get(params.sampling, "enriched")
     refusal = predictive_values_refusal(sampling, weighted=False, n_positive=counts.n_positive, n=counts.n)
     return refusal or _rows(best, predictive=True)
@@ -74,6 +76,17 @@ def predictive(best: TwoByTwo | VerificationCorrected | Refused, data: Screened,
 
 # Refusals that leave the interviewed screen-positives as good as they were.
 FOR_POSITIVES = ("no_verified_negatives", "few_false_negatives")
+
+
+def _self_chosen() -> Refused:
+    """No predictive value of whoever came."""
+    return Refused(
+        "self_chosen_sample",
+        message(
+            "Whoever was at hand took part: predictive values and prevalence of this sample are not those of any population."
+        ),
+        message("Everybody of a wave, or a random sample."),
+    )
 
 
 def _of_positives(data: Screened, params: Params) -> Drawn | Refused:

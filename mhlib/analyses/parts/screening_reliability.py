@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from mhlib.analyses.screening_validity import Params
 
 RULE = 0.70
-AXIS = message("share of the score's variance that is true difference")
+AXIS = message("reliability (1: no error)")
 INTERVALS = {
     "alpha": message("Feldt"), "alpha_schools": message("schools drawn again"), "omega": message("delta method"),
     "omega_categorical": message("delta method, log scale"), "ordinal_alpha": message("delta method, log scale"),

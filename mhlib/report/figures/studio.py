@@ -10,6 +10,11 @@ from mhlib.report.figures.parts import OPEN, Figure, Say, english, known, label
 from mhlib.report.style import COLOURS, INK, SOFT
 
 CURVES = ("sensitivity", "specificity", "ppv")
+NAMES = {
+    "sensitivity": message("sensitivity"),
+    "specificity": message("specificity"),
+    "ppv": message("predictive value"),
+}
 STYLES = {"sensitivity": "-", "specificity": "--", "ppv": "-."}
 
 
@@ -47,6 +52,8 @@ def studio(result: object, *, ax: object | None = None, data: pd.DataFrame | Non
     for panel in figure.axes:
         if result.in_force is not None:
             panel.axvline(result.in_force, color=SOFT, linewidth=1.2, linestyle=":")
+    # Cut-offs are whole points, however few there are.
+    figure.axes[-1].xaxis.get_major_locator().set_params(integer=True)
     figure.axes[-1].set(xlabel=say(message("cut-off (points)")))
     return figure.axes[0]
 
@@ -55,7 +62,7 @@ def _accuracy(ax: object, data: pd.DataFrame, names: list[str], say: Say) -> Non
     for at, name in enumerate(names):
         here = data[data[name].notna()]
         ax.plot(here["cutoff"].astype(float), here[name].astype(float), color=COLOURS[at], linestyle=STYLES[name], linewidth=2.2,
-                label=label(name, say))  # fmt: skip
+                label=say(NAMES[name]))  # fmt: skip
     ax.yaxis.set_major_formatter(lambda value, _: f"{100 * value:.0f}%")
     ax.set(ylim=(0, 1.02))
     # Flush right: the names of the rules leave room on the left, and nothing does on the right.
