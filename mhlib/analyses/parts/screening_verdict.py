@@ -112,13 +112,9 @@ def _cutoff(result: ScreeningValidityResult, params: Params) -> Light:
 
 def _fairness(result: ScreeningValidityResult) -> Light:
     name, found = message("Does it serve every group alike?"), result.fairness
-    rule = message(
-        "no difference between groups in sensitivity, specificity or area that stands after Holm's correction"
-    )
+    rule = message("no difference in sensitivity, specificity or area after Holm's correction")
     if not found.looked_at:
-        # Levels may stand where no difference between groups could be tested.
-        why = found.levels.why if isinstance(found.levels, Refused) else SEE_BELOW
-        return Light(name, "unknown", why, rule, True)
+        return Light(name, "unknown", SEE_BELOW, rule, True)
     said = message(
         "{unequal} of {looked_at} differences stand after correction.", unequal=found.unequal, looked_at=found.looked_at
     )
