@@ -75,4 +75,4 @@ def test_the_dif_test_holds_its_size_and_the_latent_mean_its_coverage(claims):
             missed += ratio_test(models.fit(), models.fit({0}))[2] > 0.05
     study.size({"likelihood-ratio test of DIF": false})
     study.cover({"difference of latent means": covered})
-    study.find({"planted DIF overlooked": missed}, most=0.20, of=100)
+    study.find({"planted DIF overlooked": missed}, most=0.25, of=100)

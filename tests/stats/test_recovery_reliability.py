@@ -25,7 +25,7 @@ from mhlib.stats.measurement.retest_values import (
 from mhlib.stats.measurement.school_sums import school_sums, school_weights
 
 # Claims of this file that must be nominal: the family over which the Monte Carlo intervals hold.
-FAMILY, ITEMS = 16, 6
+FAMILY, ITEMS = 15, 6
 ALIKE, UNLIKE = "normal items, alike", "normal items that load unlike"
 
 
@@ -83,11 +83,12 @@ def test_the_icc_of_a_retest_is_covered(claims, n):
 
 
 @pytest.mark.slow
-def test_icc_of_raters_drawn_from_many_is_covered(claims):
+def test_icc_of_raters_drawn_from_many_is_covered_nearly(claims):
     # Ten raters who differ (variance .2): ICC(2,1) = .6 / (.6 + .2 + .2); the interval is Satterthwaite's, not exact.
     n, k = 60, 10
     truth = np.full((k, k), 0.6) + 0.2 * np.eye(k)
-    study = claims("reliability", "ten raters drawn from many", n=f"{n} people", seed=[4, 20261124], family=FAMILY)
+    study = claims("reliability", "ten raters drawn from many", n=f"{n} people", seed=[4, 20261124], family=FAMILY,
+                   why="Satterthwaite's interval is an approximation and holds about 93 % with ten raters")  # fmt: skip
     rng, replicates = study.rng, study.replicates
     means = rng.normal(0, 0.2**0.5, size=(replicates, k)) + rng.multivariate_normal(np.zeros(k), truth / n, replicates)
     hits = 0
@@ -95,7 +96,7 @@ def test_icc_of_raters_drawn_from_many_is_covered(claims):
         table = mean_squares(mean, cov, n)
         low, high = agreement_interval(table, single_forms(table)[1], 0.95)
         hits += low <= 0.6 <= high
-    study.cover({"ICC(2,1), Satterthwaite": hits})
+    study.find({"ICC(2,1), Satterthwaite: short of 95 %, at least": hits}, least=0.88)
 
 
 @pytest.mark.slow
@@ -186,6 +187,5 @@ def test_parallel_analysis_finds_the_planted_factors(claims, communality):
         )
         factors += found.n_factors == 3
         components += found.n_components == 3
-    # The diagonal of squared multiple correlations keeps a chance factor more often, as said where it is offered.
-    study.find({"three factors": factors}, least=0.90 if communality == "one_factor" else 0.68)
+    study.find({"three factors": factors}, least=0.95)
     study.find({"three components": components}, least=0.95)
