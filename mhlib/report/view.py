@@ -180,7 +180,9 @@ class View:
             heading = translated("Data of this figure", language)
             data = tables.html_table(headers, [index > 0 for index in range(len(headers))], rows, caption=heading)
             notice = f'<br><span class="notice">{escape(self._notice(language))}</span>' if self._simulated else ""
-            return (f'<figure id="{name}">{svg}<figcaption>{escape(title)}{notice}</figcaption>'
+            # A narrow screen scrolls the figure sideways instead of shrinking its words.
+            region = f'<div class="scroll" tabindex="0" role="region" aria-label="{escape(title)}">{svg}</div>'
+            return (f'<figure id="{name}">{region}<figcaption>{escape(title)}{notice}</figcaption>'
                     f"<details><summary>{escape(heading)}</summary>{data}</details></figure>")  # fmt: skip
 
         self._show(name, "figure", html, frame=frame, csv=files, number=number)

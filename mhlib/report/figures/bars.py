@@ -6,7 +6,18 @@ import pandas as pd
 
 from mhlib.findings import message
 from mhlib.report.disclosure import Gate
-from mhlib.report.figures.parts import OPEN, Figure, Say, axes, axis_text, below_axis, english, known, label
+from mhlib.report.figures.parts import (
+    OPEN,
+    Figure,
+    Say,
+    axes,
+    axis_text,
+    below_axis,
+    english,
+    known,
+    label,
+    whole_points,
+)
 from mhlib.report.style import COLOURS, INK, LINE
 
 SHADES = (0.18, 0.42, 0.68, 0.95)
@@ -68,6 +79,7 @@ def histogram(
         [len(groups) - 1 - at + 0.3 for at in range(len(groups))], [label(name, say) for name in groups], color=INK
     )
     ax.tick_params(axis="y", length=0)
+    whole_points(ax)
     ax.set(ylim=(0, max(len(groups), 1)), xlabel=axis_text(message("score (points)"), say))
     ax.grid(axis="y", visible=False)
     return ax

@@ -7,8 +7,9 @@ import math
 import pandas as pd
 
 from mhlib.findings import message
-from mhlib.report.disclosure import Gate
+from mhlib.report.disclosure import ONE_DECIMAL_FROM, Gate
 from mhlib.report.figures.parts import OPEN, Figure, Say, axes, axis_text, english, known, labels
+from mhlib.report.language import number
 from mhlib.report.style import COLOURS, INK, LINE, SOFT
 
 COLUMNS = ("group", "subgroup", "term", "estimate", "conf_low", "conf_high", "interval", "n_used")
@@ -31,7 +32,14 @@ def forest(result: object, *, ax: object | None = None, data: pd.DataFrame | Non
         ax.plot([row["estimate"]], [at], color=colour, marker="o", markersize=6)
         if row["conf_low"] is not None and row["conf_high"] is not None:
             ax.plot([row["conf_low"], row["conf_high"]], [at, at], color=colour, linewidth=2)
-        ax.text(1.02, at, _written(row["estimate"], share), va="center", color=INK, transform=ax.get_yaxis_transform())
+        ax.text(
+            1.02,
+            at,
+            _written(row["estimate"], share, row.get("n_used")),
+            va="center",
+            color=INK,
+            transform=ax.get_yaxis_transform(),
+        )
     if (rule := getattr(result, "rule", None)) is not None:
         ax.axvline(rule, color=SOFT, linewidth=1.2, linestyle=":")
     ax.set_yticks(range(len(data)), labels(data, say), color=INK)
@@ -60,10 +68,14 @@ def _ends(data: pd.DataFrame, rule: float | None, share: bool) -> tuple[float, f
     return (max(low - air, -0.01), min(high + air, 1.01)) if share else (low - air, high + air)
 
 
-def _written(value: float, share: bool) -> str:
+def _written(value: float, share: bool, people: float | None) -> str:
+    """As the table writes it: a share of fewer people than a thousand has no decimals."""
     if value is None or math.isnan(float(value)):
         return ""
-    return f"{100 * value:.1f}%" if share else f"{value:.2f}".replace("-", "−")
+    if share:
+        few = people is not None and people < ONE_DECIMAL_FROM
+        return f"{100 * value:.{0 if few else 1}f}%"
+    return number(float(value), 2)
 
 
 KINDS = {

@@ -34,7 +34,7 @@ def heat(result: object, *, ax: object | None = None, data: pd.DataFrame | None 
     share, small = getattr(result, "share", False), len(across) > 12
     values = [float(value) for value in data["value_shown"]]
     x, y = [across.index(name) for name in data["across"]], [rows.index(name) for name in data["row"]]
-    tints = [to_rgba(COLOURS[0] if value >= 0 else COLOURS[1], 0.08 + 0.62 * abs(value) / most) for value in values]
+    tints = [to_rgba(COLOURS[0] if value >= 0 else COLOURS[1], 0.06 + 0.46 * abs(value) / most) for value in values]
     ax.bar(x, 0.94, width=0.94, bottom=[place - 0.47 for place in y], color=tints, linewidth=0)
     for at, value in enumerate([] if small else values):
         ax.text(x[at], y[at], _written(value, share), ha="center", va="center", color=INK, fontsize=10)

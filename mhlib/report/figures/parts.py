@@ -67,8 +67,15 @@ def below_axis(ax: object, **options: object) -> None:
     """A legend a fixed way below the axis, whatever the height of the figure: clear of the axis's own words."""
     from matplotlib.transforms import ScaledTranslation
 
-    down = ax.transAxes + ScaledTranslation(0, -0.62, ax.figure.dpi_scale_trans)
+    down = ax.transAxes + ScaledTranslation(0, -0.54, ax.figure.dpi_scale_trans)
     ax.legend(loc="upper center", bbox_to_anchor=(0.5, 0.0), bbox_transform=down, frameon=False, **options)
+
+
+def whole_points(ax: object) -> None:
+    """Ticks at whole points only: nobody scores 12.5."""
+    from matplotlib.ticker import MaxNLocator
+
+    ax.xaxis.set_major_locator(MaxNLocator(integer=True))
 
 
 def axis_text(text: Message | None, say: Say) -> str:

@@ -7,7 +7,7 @@ import pandas as pd
 from mhlib.findings import message
 from mhlib.report.disclosure import Gate
 from mhlib.report.figures.parts import OPEN, Figure, Say, axes, english, known, label
-from mhlib.report.style import COLOURS, INK, SOFT
+from mhlib.report.style import COLOURS, INK, PAGE, SOFT
 
 # Beyond so many arrows a drawing is a thicket; the table of loadings serves better.
 MOST_ITEMS = 45
@@ -31,8 +31,8 @@ def path(result: object, *, ax: object | None = None, data: pd.DataFrame | None 
         ax.annotate("", (0.78, at), xytext=(0.24, start), arrowprops={
             "arrowstyle": "-|>", "color": COLOURS[0] if loading >= 0 else COLOURS[1], "linewidth": 0.6 + 2.2 * min(abs(loading), 1),
             "shrinkA": 0, "shrinkB": 0})  # fmt: skip
-        ax.text(0.70, start + (at - start) * 0.84, f"{loading:.2f}".replace("-", "−").replace("0.", "."), ha="right", va="bottom",
-                color=INK, fontsize=9.5)  # fmt: skip
+        ax.text(0.70, start + (at - start) * 0.84, f"{loading:.2f}".replace("-", "−").replace("0.", "."), ha="right", va="center",
+                color=INK, fontsize=9.5, bbox={"facecolor": PAGE, "edgecolor": "none", "pad": 1.2})  # fmt: skip
         ax.plot(
             [0.79, 0.92, 0.92, 0.79, 0.79],
             [at - 0.36, at - 0.36, at + 0.36, at + 0.36, at - 0.36],

@@ -6,7 +6,7 @@ import pandas as pd
 
 from mhlib.findings import message
 from mhlib.report.disclosure import Gate
-from mhlib.report.figures.parts import OPEN, Figure, Say, english, known, label
+from mhlib.report.figures.parts import OPEN, Figure, Say, english, known, label, whole_points
 from mhlib.report.style import COLOURS, INK, SOFT
 
 CURVES = ("sensitivity", "specificity", "ppv")
@@ -54,6 +54,7 @@ def studio(result: object, *, ax: object | None = None, data: pd.DataFrame | Non
             panel.axvline(result.in_force, color=SOFT, linewidth=1.2, linestyle=":")
     # Cut-offs are whole points, however few there are.
     figure.axes[-1].xaxis.get_major_locator().set_params(integer=True)
+    whole_points(figure.axes[-1])
     figure.axes[-1].set(xlabel=say(message("cut-off (points)")))
     return figure.axes[0]
 
