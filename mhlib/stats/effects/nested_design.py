@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 import pandas as pd
@@ -35,6 +35,8 @@ class Design:
         Categorical columns of the data and their levels.
     means : dict
         Mean of each numeric column of the data that the formula uses.
+    sample : pandas.DataFrame
+        Some rows, never shown: every combination of the categorical columns.
     """
 
     x: np.ndarray
@@ -47,6 +49,10 @@ class Design:
     levels: dict[str, list]
     means: dict[str, float]
     sample: pd.DataFrame
+
+    def without_rows(self) -> Design:
+        """The same without the columns' rows."""
+        return replace(self, x=self.x[:0], y=self.y[:0])
 
     @property
     def intercept(self) -> int | None:

@@ -63,6 +63,11 @@ class Deviance:
         """Which parameters are standard deviations, and so not negative."""
         return np.array([row == column for each in self.slots for row, column in each])
 
+    @cached_property
+    def groups_of_parameters(self) -> np.ndarray:
+        """Groups of the level to which each parameter belongs."""
+        return np.repeat(self.sums.n_groups, [len(each) for each in self.slots])
+
     def point(self, theta: np.ndarray, *, derivatives: bool = True) -> Point:
         """Generalised least squares and its derivatives by theta."""
         self.evaluations += 1

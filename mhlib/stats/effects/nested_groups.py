@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 import pandas as pd
@@ -37,6 +37,10 @@ class Nesting:
     code: np.ndarray
     parents: tuple[np.ndarray, ...]
     labels: tuple[np.ndarray, ...]
+
+    def without_rows(self) -> Nesting:
+        """The same without each row's place."""
+        return replace(self, code=self.code[:0])
 
     @property
     def sizes(self) -> dict[str, int]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
@@ -14,6 +15,8 @@ ZERO = 1e-4
 # Deviance units: no printed digit depends on less.
 AGREE = 1e-4
 FLAT = 1e-3
+LIMITED_MEMORY = ("L-BFGS-B", {"ftol": 1e-13, "gtol": 1e-4, "maxiter": 500})
+QUADRATIC = ("SLSQP", {"ftol": 1e-8, "maxiter": 500})
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,14 +58,14 @@ def minimum(deviance: Deviance) -> Optimum:
     Optimum
     """
     first, second = starts(deviance)
-    bounds = [(0, None) if own else (None, None) for own in deviance.diagonal]
-    one = lbfgs(deviance, first, bounds)
-    other = slsqp(deviance, second, bounds)
+    one = searched(deviance, first, *LIMITED_MEMORY)
+    other = searched(deviance, second, *QUADRATIC)
     if other[1] < one[1] - AGREE:
-        one = min(lbfgs(deviance, other[0], bounds), one, key=lambda found: found[1])
+        one = min(searched(deviance, other[0], *LIMITED_MEMORY), one, key=lambda found: found[1])
     elif other[1] > one[1] + AGREE:
-        # It may have stopped early; a second try begins where it stopped, never at the first one's answer.
-        other = min(slsqp(deviance, other[0] * 1.5 + 0.05 * deviance.diagonal, bounds), other, key=lambda found: found[1])
+        # It may have stopped early; its second try begins where it stopped, never at the first one's answer.
+        again = searched(deviance, other[0] * 1.5 + 0.05 * deviance.diagonal, *QUADRATIC)
+        other = min(again, other, key=lambda found: found[1])
     theta, value = polished(deviance, *min(one, other, key=lambda found: found[1]))
     slope = free_slope(deviance, theta)
     gap = float(max(one[1], other[1]) - min(value, one[1], other[1]))
@@ -70,33 +73,33 @@ def minimum(deviance: Deviance) -> Optimum:
     return Optimum(theta, value, slope, gap, good, deviance.evaluations)
 
 
-def lbfgs(deviance: Deviance, start: np.ndarray, bounds: list) -> tuple[np.ndarray, float]:
-    """Quasi-Newton with limited memory within bounds; leaves a bound that is not the best."""
-    options = {"ftol": 1e-11, "gtol": 1e-5, "maxiter": 500}
-    for _ in range(3):
-        found = optimize.minimize(deviance.profiled, start, jac=True, method="L-BFGS-B", bounds=bounds, options=options)
-        start = freed(deviance, found.x)
-        if start is None:
-            break
-    return found.x, float(found.fun)
+def scaled(deviance: Deviance, start: np.ndarray) -> tuple[Callable[[np.ndarray], tuple[float, np.ndarray]], np.ndarray]:
+    """The deviance above its value at the start, of parameters that all bend about as much, and their unit.
 
-
-def slsqp(deviance: Deviance, start: np.ndarray, bounds: list) -> tuple[np.ndarray, float]:
-    """Sequential quadratic programming, on the logarithm-free scale too, but by another road."""
+    Information on a level's factor grows with its number of groups. A deviance of a million would hide its last units from
+    a stopping rule.
+    """
+    unit = 1 / np.sqrt(2.0 * np.array(deviance.groups_of_parameters))
     offset = deviance.profiled(start)[0]
 
-    def shifted(theta: np.ndarray) -> tuple[float, np.ndarray]:
-        # A deviance of a million would hide the last units from the method's own stopping rule.
-        value, gradient = deviance.profiled(theta)
-        return value - offset, gradient
+    def function(x: np.ndarray) -> tuple[float, np.ndarray]:
+        value, gradient = deviance.profiled(x * unit)
+        return value - offset, gradient * unit
 
-    options = {"ftol": 1e-8, "maxiter": 500}
+    return function, unit
+
+
+def searched(deviance: Deviance, start: np.ndarray, method: str, options: dict) -> tuple[np.ndarray, float]:
+    """One optimiser within its bounds; it is sent on from a bound that is not the best."""
+    bounds = [(0, None) if own else (None, None) for own in deviance.diagonal]
     for _ in range(3):
-        found = optimize.minimize(shifted, start, jac=True, method="SLSQP", bounds=bounds, options=options)
-        start = freed(deviance, np.maximum(found.x, np.where(deviance.diagonal, 0.0, -np.inf)))
+        function, unit = scaled(deviance, start)
+        found = optimize.minimize(function, start / unit, jac=True, method=method, bounds=bounds, options=options)
+        theta = np.where(deviance.diagonal, np.maximum(found.x, 0.0), found.x) * unit
+        start = freed(deviance, theta)
         if start is None:
             break
-    return found.x, float(found.fun) + offset
+    return theta, deviance.profiled(theta)[0]
 
 
 def freed(deviance: Deviance, theta: np.ndarray) -> np.ndarray | None:

@@ -60,6 +60,8 @@ class Sums:
         Columns of the random design: 1, or 2 with a slope.
     slope_at : int
         Level of the slope from the lowest, 0; -1 without one.
+    n_groups : tuple of int
+        From the lowest level.
     n, p : int
         Rows and fixed effects.
     """
@@ -69,9 +71,14 @@ class Sums:
     starts: tuple[np.ndarray, ...]
     n_random: int
     slope_at: int
-    n_levels: int
+    n_groups: tuple[int, ...]
     n: int
     p: int
+
+    @property
+    def n_levels(self) -> int:
+        """Levels of groups."""
+        return len(self.n_groups)
 
     def of_outcome(self, place: int) -> Sums:
         """The same statistics with one outcome only."""
@@ -111,7 +118,7 @@ def sums_of(design: Design, nesting: Nesting, slope: np.ndarray | None, slope_at
         starts=tuple(np.flatnonzero(np.r_[True, np.diff(parent) > 0]) for parent in nesting.parents),
         n_random=r,
         slope_at=slope_at,
-        n_levels=len(nesting.names),
+        n_groups=tuple(len(label) for label in nesting.labels),
         n=n,
         p=design.x.shape[1],
     )
