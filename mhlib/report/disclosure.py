@@ -40,6 +40,8 @@ POLICIES = {
     "closed": Policy("closed", 8, 5, 30),
     "open_data": Policy("open_data", 0, 1, 1),
 }
+# Columns that say how many people stand behind a row; the fewest of them decide.
+PEOPLE = ("denominator", "n_used", "n", "n_people", "referrals")
 # A denominator from which one decimal of a percentage does not give the count back.
 ONE_DECIMAL_FROM = 1000
 
@@ -143,7 +145,7 @@ def _number(value: object) -> float | None:
 
 def _people_behind(row: Mapping[str, object], where: str) -> float:
     """The fewest people that any of a row's own totals names; estimates without any are refused."""
-    found = [_number(row.get(name)) for name in ("denominator", "n_used", "n", "n_people", "referrals")]
+    found = [_number(row.get(name)) for name in PEOPLE]
     known = [number for number in found if number is not None]
     if known:
         return min(known)

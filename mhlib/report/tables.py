@@ -12,7 +12,7 @@ from html import escape
 import pandas as pd
 
 from mhlib.findings import message
-from mhlib.report.disclosure import Gate, kind_of
+from mhlib.report.disclosure import PEOPLE, Gate, kind_of
 from mhlib.report.language import DASH, number, percent, translated, words
 from mhlib.report.vocabulary import COLUMNS, TERMS
 
@@ -45,7 +45,7 @@ def cell_text(name: str, value: object, row: dict[str, object], language: str, g
 
 
 def _people(row: dict[str, object]) -> float:
-    found = [row.get(name) for name in ("denominator", "n_used", "n")]
+    found = [row.get(name) for name in PEOPLE]
     return min((float(people) for people in found if people is not None and people == people), default=0.0)
 
 

@@ -181,6 +181,13 @@ def test_columns_choose_and_order_and_show_what_else_is_hidden(report):
     assert cells_of(report.last["html"]["en"])[0] == ["quantity", "estimate", "confidence interval"]
 
 
+def test_decimals_are_those_of_the_fewest_people_behind_a_row(report):
+    """A share that the gate rounded to whole percents must not be written with a nought behind the point."""
+    frame = pd.DataFrame({"cutoff": [10.0], "referrals": [485], "sensitivity": [0.8123], "n_used": [1500]})
+    report.view().table("found", frame, caption="Every cut-off")
+    assert cells_of(report.last["html"]["en"])[1] == ["10", "485", "81%", "1,500"]
+
+
 def test_a_table_of_nothing_and_one_of_hidden_rows(report):
     view = report.view()
     view.table("nothing", FRAME.iloc[:0], caption="Reliability of each scale")
