@@ -76,9 +76,7 @@ def solved(sums: ClusterSums) -> Solved:
     if sums.wxx is None:
         return Solved(scale, beta, wxx, wxy - wxx @ beta)
     xx = turn.T @ sums.xx @ turn
-    return Solved(
-        scale, beta, wxx, wxy - wxx @ beta, xx, turn.T @ sums.wwxx @ turn, sums.xy @ turn - xx @ beta
-    )
+    return Solved(scale, beta, wxx, wxy - wxx @ beta, xx, turn.T @ sums.wwxx @ turn, sums.xy @ turn - xx @ beta)
 
 
 def adjusted(fit: Solved, kind: str) -> Adjusted:

@@ -68,4 +68,3 @@ def hotelling_df(found: Adjusted, contrasts: np.ndarray) -> tuple[float, np.ndar
             total += product_sum(own[s, t], own[t, s], reach[s], reach[t], reach[t], reach[s], found.link)
     q = len(contrasts)
     return q * (q + 1) / total, summed
-

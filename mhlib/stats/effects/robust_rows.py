@@ -119,7 +119,7 @@ def constant_within(values: pd.Series, code: np.ndarray, *, where: str, name: st
     layer, _ = coded(values, where=where, name=name)
     first = np.zeros(code.max() + 1, dtype=int)
     first[code[::-1]] = layer[::-1]
-    if n_other := int(len(np.unique(code[layer != first[code]]))):
+    if n_other := len(np.unique(code[layer != first[code]])):
         raise DesignError(
             f"{where}({name})",
             f"{n_other} clusters lie in more than one stratum",

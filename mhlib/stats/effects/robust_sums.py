@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field, replace
+from itertools import pairwise
 
 import numpy as np
 import pandas as pd
@@ -71,7 +72,13 @@ class ClusterSums:
 
 
 def sums_of_rows(
-    x: np.ndarray, y: np.ndarray, code: np.ndarray, *, names: tuple[str, ...], weights: np.ndarray | None, **rest: object
+    x: np.ndarray,
+    y: np.ndarray,
+    code: np.ndarray,
+    *,
+    names: tuple[str, ...],
+    weights: np.ndarray | None,
+    **rest: object,
 ) -> ClusterSums:
     """Cross-products by cluster of rows, taken in a basis in which the columns are orthonormal so that no digit is lost.
 
@@ -90,9 +97,7 @@ def sums_of_rows(
     edges = np.r_[0, np.cumsum(n)]
     if weights is None:
         xx, xy = products(x, x, y, edges)
-        return ClusterSums(
-            names=names, n=n, xx=xx, xy=xy, yy=np.add.reduceat(y * y, edges[:-1]), basis=basis, **rest
-        )
+        return ClusterSums(names=names, n=n, xx=xx, xy=xy, yy=np.add.reduceat(y * y, edges[:-1]), basis=basis, **rest)
     w = weights[order]
     wx = x * w[:, None]
     xx, xy = products(x, x, y, edges)
@@ -113,10 +118,10 @@ def sums_of_rows(
 
 
 def products(left: np.ndarray, right: np.ndarray, y: np.ndarray, edges: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """left'right and left'y between consecutive edges."""
+    """Left'right and left'y between consecutive edges."""
     g, p = len(edges) - 1, left.shape[1]
     squares, crosses = np.empty((g, p, p)), np.empty((g, p))
-    for i, (start, stop) in enumerate(zip(edges[:-1], edges[1:], strict=True)):
+    for i, (start, stop) in enumerate(pairwise(edges)):
         part = left[start:stop].T
         squares[i], crosses[i] = part @ right[start:stop], part @ y[start:stop]
     return squares, crosses
