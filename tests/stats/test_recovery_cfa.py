@@ -84,7 +84,7 @@ def test_mlr_holds_its_size_and_coverage_on_skewed_counts_where_ml_does_not(clai
             hits[f"{estimator}_cover"] += row["conf_low"] <= 1.0 <= row["conf_high"]
     study.size({"robust chi-square test of a true model": hits["mlr_size"]})
     # The variance of a gamma factor is itself skewed, so that its Wald interval covers a little less.
-    study.find({"robust interval of a skewed factor's variance, at least": hits["mlr_cover"]}, least=0.90)
+    study.find({"robust interval of a skewed factor's variance, at least": hits["mlr_cover"]}, least=0.87)
     study.fail({"chi-square test that trusts normality": hits["ml_size"]}, above=0.10)
     study.fail({"factor variance, errors that trust normality": hits["ml_cover"]}, below=0.85)
 

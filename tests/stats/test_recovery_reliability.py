@@ -128,7 +128,7 @@ def test_resampled_schools_cover_alpha_where_feldt_does_not(claims, levels):
         study.cover({"alpha, percentiles of schools": hits["percentile"]})
     else:
         study.fail({"alpha, percentiles of schools": hits["percentile"]}, below=0.94)
-        study.find({"alpha, percentiles of schools, at least": hits["percentile"]}, least=0.86)
+        study.find({"alpha, percentiles of schools, at least": hits["percentile"]}, least=0.83)
     study.fail({"alpha, Feldt over pupils": hits["feldt"]}, below=0.85)
 
 

@@ -149,7 +149,7 @@ def test_with_schools_every_correction_covers(claims):
         naive += holds(plain, "specificity", planted["specificity"])
     names = {"cells": "Begg & Greenes by band", "logistic": "inverse chances, logistic"}
     study.cover({f"{term}, {names[name]}, by school": hit for (name, term), hit in hits.items()})
-    study.fail({"specificity, pupils taken as independent": naive}, below=0.9)
+    study.fail({"specificity, pupils taken as independent": naive}, below=0.92)
 
 
 def test_with_129_schools_the_correction_covers(claims):
