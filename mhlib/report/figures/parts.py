@@ -75,7 +75,7 @@ def whole_points(ax: object) -> None:
     """Ticks at whole points only: nobody scores 12.5."""
     from matplotlib.ticker import MaxNLocator
 
-    ax.xaxis.set_major_locator(MaxNLocator(integer=True))
+    ax.xaxis.set_major_locator(MaxNLocator(integer=True, steps=[1, 2, 5, 10]))
 
 
 def axis_text(text: Message | None, say: Say) -> str:
