@@ -1,101 +1,15 @@
 """Reports opened in headless Chromium with the network off: nothing fails, every glyph is drawn, axe finds nothing serious."""
 
-import os
-import shutil
-import subprocess
 from itertools import pairwise
-from pathlib import Path
 
 import pytest
 
-from mhlib.data.synthetic import simulate
-from mhlib.workbench import plans, runs
-from mhlib.workbench.workspace import Workspace
+from .conftest import SETS, absent
 
-ROOT = Path(__file__).resolve().parents[2]
 SERIOUS = {"serious", "critical"}
-ARGUMENTS = [
-    "--no-sandbox",
-    "--disable-gpu",
-    "--disable-background-networking",
-    "--disable-component-update",
-    "--no-first-run",
-]
-pytestmark = [pytest.mark.browser, pytest.mark.xdist_group("browser")]
-
-
-def absent(what: str) -> None:
-    """On a bare machine a missing browser is a skip with its reason; in CI it is a failure."""
-    if os.environ.get("CI"):
-        pytest.fail(f"{what} is missing; CI must have it")
-    pytest.skip(f"{what} is missing; install it to look at the reports")
-
-
-@pytest.fixture(scope="session")
-def chromium():
-    program = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
-    if program is None:
-        absent("Chromium")
-    if (
-        shutil.which("fc-list") is None
-        or not subprocess.run(["fc-list", ":lang=zh-cn"], capture_output=True, text=True, check=False).stdout.strip()
-    ):
-        absent("a Chinese font")
-    from playwright.sync_api import sync_playwright
-
-    with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=program, args=ARGUMENTS)
-        yield browser
-        browser.close()
-
-
-@pytest.fixture(scope="session")
-def reports(tmp_path_factory) -> Path:
-    """The demo report of a small city and the minimal one, in both languages, with the index."""
-    root = tmp_path_factory.mktemp("browser")
-    for folder in ("notebooks", "params"):
-        shutil.copytree(ROOT / folder, root / folder)
-    workspace = Workspace(root)
-    with pytest.MonkeyPatch.context() as patch:
-        for name in ("MHLIB_DATA", "MHLIB_SYNTHETIC", "MHLIB_HOME"):
-            patch.delenv(name, raising=False)
-        for scale, name in (("small", "city"), ("minimal", "minimal")):
-            simulate(scale, destination=workspace.synthetic_root / name,
-                     truth_destination=workspace.synthetic_root.parent / "synthetic-truth" / name)  # fmt: skip
-        for language in ("zh", "en"):
-            for name in ("demo", "minimal"):
-                planned = plans.plan(workspace, root / f"params/{name}/screening_validity.yml", language=language)
-                record = runs.run(workspace, planned, tell=lambda event: None)
-                assert record["exit_code"] == 0, record["error"]
-    from mhlib.workbench.index import write_index
-
-    write_index(workspace)
-    return workspace.reports
-
-
-@pytest.fixture
-def opened(chromium, reports):
-    """Open a page of the reports with the network off; returns the page and the requests that it made."""
-    contexts = []
-
-    def open_page(name: str, *, width: int = 1280, scheme: str = "light"):
-        context = chromium.new_context(viewport={"width": width, "height": 900}, color_scheme=scheme, offline=True)
-        contexts.append(context)
-        page, requests, faults = context.new_page(), [], []
-        page.on("request", lambda request: requests.append(request.url))
-        page.on("requestfailed", lambda request: faults.append(request.url))
-        page.on("console", lambda text: faults.append(text.text) if text.type == "error" else None)
-        page.goto((reports / name).as_uri())
-        return page, requests, faults
-
-    yield open_page
-    for context in contexts:
-        context.close()
-
-
-PAGES = [
-    f"{name}/screening_validity/latest.{language}.html" for name in ("demo", "minimal") for language in ("zh", "en")
-]
+pytestmark = pytest.mark.browser
+PAGES = [f"{name}/screening_validity/latest.{language}.html" for name in SETS for language in ("zh", "en")]
+UNFOLD = "document.querySelectorAll('details').forEach(one => one.open = true)"
 
 
 @pytest.mark.parametrize("name", [*PAGES, "index.html"])
@@ -104,15 +18,17 @@ def test_no_request_leaves_the_page_and_none_fails(opened, reports, name):
     assert requests == [(reports / name).as_uri()] and faults == []
 
 
-@pytest.mark.parametrize("scheme", ["light", "dark"])
-@pytest.mark.parametrize("name", [*PAGES, "index.html"])
+@pytest.mark.parametrize(("name", "scheme"), [*zip(PAGES, ["light", "dark"] * len(SETS), strict=True), *(
+    ("index.html", scheme) for scheme in ("light", "dark"))])  # fmt: skip
 def test_axe_finds_nothing_serious(opened, name, scheme):
     try:
         from axe_playwright_python.sync_playwright import Axe
     except ImportError:
         absent("axe")
     page, _, _ = opened(name, scheme=scheme)
-    page.evaluate("document.querySelectorAll('details').forEach(one => one.open = true)")
+    # Folded tables are looked at too; the data of one figure stand for those of all, which have the same markup.
+    page.evaluate("document.querySelectorAll('details.folded').forEach(one => one.open = true)")
+    page.evaluate("document.querySelector('figure details')?.setAttribute('open', '')")
     found = Axe().run(page).response["violations"]
     assert [(one["id"], one["nodes"][0]["html"][:120]) for one in found if one["impact"] in SERIOUS] == []
 
@@ -121,6 +37,15 @@ def test_axe_finds_nothing_serious(opened, name, scheme):
 def test_a_phone_needs_no_sideways_scrolling(opened, name):
     page, _, _ = opened(name, width=390)
     assert page.evaluate("document.documentElement.scrollWidth <= window.innerWidth")
+    page.evaluate(UNFOLD)
+    assert page.evaluate("document.documentElement.scrollWidth <= window.innerWidth")
+
+
+@pytest.mark.parametrize("name", PAGES)
+def test_words_of_a_figure_can_be_read_on_a_phone(opened, name):
+    page, _, _ = opened(name, width=390)
+    heights = page.eval_on_selector_all("figure svg text", "all => all.map(one => one.getBoundingClientRect().height)")
+    assert min(heights) >= 8
 
 
 @pytest.mark.parametrize("name", PAGES)
@@ -141,16 +66,109 @@ def test_no_glyph_is_missing(opened, name):
 
 
 @pytest.mark.parametrize("name", PAGES)
-def test_headings_descend_by_one_and_every_image_has_words(opened, name):
+def test_headings_descend_by_one_and_every_figure_has_words(opened, name):
     page, _, _ = opened(name)
     levels = page.eval_on_selector_all("h1,h2,h3,h4", "all => all.map(one => Number(one.tagName[1]))")
     assert levels[0] == 1 and levels.count(1) == 1 and max(b - a for a, b in pairwise(levels)) <= 1
     figures = page.locator("svg[role=img]")
-    assert figures.count() >= 3
+    assert (
+        figures.count() >= (17 if name.startswith("whole") else 6)
+        and page.locator("figure svg").count() == figures.count()
+    )
     assert page.eval_on_selector_all(
         "svg[role=img]",
-        "all => all.every(one => one.querySelector('title').textContent && one.querySelector('desc').textContent)",
+        """all => all.every(one => one.getAttribute('aria-labelledby').split(' ').every(
+            id => one.querySelector('#' + id).textContent.trim().length > 5 || one.querySelector('#' + id).tagName == 'title'))""",
     )
+
+
+FAULTS = """() => {
+    const faults = [];
+    for (const svg of document.querySelectorAll('figure svg')) {
+        const frame = svg.getBoundingClientRect(), name = svg.closest('figure').id;
+        const words = [...svg.querySelectorAll('text')].filter(one => one.textContent.trim());
+        const boxes = words.map(one => [one.textContent, one.getBoundingClientRect()]);
+        for (const [text, box] of boxes)
+            if (box.left < frame.left - 1 || box.right > frame.right + 1 || box.top < frame.top - 1 || box.bottom > frame.bottom + 1)
+                faults.push([name, 'outside', text]);
+        for (let i = 0; i < boxes.length; i++) for (let j = 0; j < i; j++) {
+            const [a, b] = [boxes[i][1], boxes[j][1]];
+            const wide = Math.min(a.right, b.right) - Math.max(a.left, b.left);
+            const high = Math.min(a.bottom, b.bottom) - Math.max(a.top, b.top);
+            // Boxes of text hold room above and below the letters: a third of the smaller height may overlap.
+            if (wide > 1 && high > 0.34 * Math.min(a.height, b.height)) faults.push([name, 'over', boxes[i][0], boxes[j][0]]);
+        }
+        for (const box of svg.querySelectorAll('rect')) for (const word of svg.querySelectorAll('text')) {
+            const a = box.getBoundingClientRect(), b = word.getBoundingClientRect();
+            const middle = (b.top + b.bottom) / 2;
+            if (middle > a.top && middle < a.bottom && b.left < a.right && b.right > a.left && (b.left < a.left || b.right > a.right))
+                faults.push([name, 'beyond its box', word.textContent]);
+        }
+    }
+    return faults;
+}"""
+
+
+@pytest.mark.parametrize("name", PAGES)
+def test_no_words_of_a_figure_are_cut_or_overlap(opened, name):
+    page, _, _ = opened(name)
+    assert page.evaluate(FAULTS) == []
+
+
+@pytest.mark.parametrize("name", PAGES[:2])
+def test_every_link_of_contents_and_checklist_leads_to_its_section(opened, name):
+    page, _, _ = opened(name)
+    links = page.locator("nav a, table.checklist a")
+    assert links.count() >= 45
+    for number in (0, 9, links.count() - 1):
+        link = links.nth(number)
+        target = link.get_attribute("href")
+        link.click()
+        assert page.evaluate("location.hash") == target
+        assert page.locator(target).bounding_box()["height"] > 0
+
+
+@pytest.mark.parametrize("name", PAGES[4:])
+def test_folded_tables_open_at_their_caption(opened, name):
+    page, _, _ = opened(name)
+    folded = page.locator("details.folded")
+    assert folded.count() >= 5
+    for number in range(folded.count()):
+        one = folded.nth(number)
+        assert not one.locator("table").is_visible()
+        one.locator("summary").click()
+        assert one.locator("table").is_visible() and one.locator("tbody tr").count() >= 1
+    figure = page.locator("figure details").first
+    figure.locator("summary").click()
+    assert figure.locator("table").is_visible()
+
+
+@pytest.mark.parametrize("name", PAGES)
+def test_print_keeps_the_verdict(opened, name):
+    page, _, _ = opened(name)
+    page.emulate_media(media="print")
+    for kept in (".answer", "table.lights", "#limits", "table.checklist", "figure svg >> nth=0"):
+        assert page.locator(kept).first.is_visible(), kept
+    for dropped in ("nav", "label.switch", "pre.code >> nth=0"):
+        assert not page.locator(dropped).first.is_visible(), dropped
+    colours = page.eval_on_selector_all(".light", "all => all.map(one => one.textContent.trim().length)")
+    assert len(colours) >= 7 and min(colours) >= 3
+
+
+def test_print_in_the_dark_is_on_white(opened):
+    page, _, _ = opened(PAGES[0], scheme="dark")
+    page.emulate_media(media="print", color_scheme="dark")
+    assert page.evaluate("getComputedStyle(document.body).backgroundColor") == "rgb(255, 255, 255)"
+
+
+def test_lights_are_told_apart_without_colour(opened):
+    page, _, _ = opened("whole/screening_validity/latest.en.html")
+    lights = page.eval_on_selector_all(".light", "all => all.map(one => [one.className, one.textContent.trim()])")
+    by_state = {state.split()[-1]: said for state, said in lights}
+    assert len(set(by_state.values())) == len(by_state) and len({said[0] for said in by_state.values()}) == len(
+        by_state
+    )
+    assert all(said == by_state[state.split()[-1]] for state, said in lights)
 
 
 def test_the_code_shows_on_demand(opened):

