@@ -58,7 +58,7 @@ def hedges_g(
     -----
     Total: d = gamma diff / S, variance eta (1/nT + 1/nC) + d²/(2h) (Hedges: gamma² d²/(2h)), for clusters of any size.
     Within: variance (1/nT + 1/nC) eta/(1 - rho) + d²/(2(N - m)). References: Hedges (1981, 2007); WWC Handbook 5.0.
-    Checked against: values of tests/stats/test_robust.py (effectsize, VIVECampbell, pingouin).
+    Checked against: values of tests/stats/test_effect_sizes.py (effectsize, VIVECampbell, pingouin).
     """
     where = "hedges_g"
     checked_choices(scale, rule, conf_level, where=where)
@@ -133,7 +133,7 @@ def hedges_g_from_summary(
 
     Notes
     -----
-    Checked against: values of tests/stats/test_robust.py (VIVECampbell; WWC Handbook 5.0).
+    Checked against: values of tests/stats/test_effect_sizes.py (VIVECampbell; WWC Handbook 5.0).
     """
     where = "hedges_g_from_summary"
     checked_choices(scale, rule, conf_level, where=where)
@@ -219,7 +219,7 @@ def hedges_g_from_model(
     Notes
     -----
     d = gamma b / S, variance (gamma SE / S)² + d²/(2h). Reference: WWC Handbook 5.0, appendix E.
-    Checked against: :func:`hedges_g` where nothing is adjusted (tests/stats/test_robust.py).
+    Checked against: :func:`hedges_g` where nothing is adjusted (tests/stats/test_effect_sizes.py).
     """
     where = "hedges_g_from_model"
     checked_choices("total", rule, conf_level, where=where)

@@ -62,7 +62,7 @@ def adjust_pvalues(
 
     Notes
     -----
-    Checked against: R's p.adjust and pingouin.multicomp (tests/stats/test_robust.py).
+    Checked against: R's p.adjust and pingouin.multicomp (tests/stats/test_effect_sizes.py).
     """
     inputs.one_of(method, tuple(METHODS), where="adjust_pvalues", name="method")
     p = inputs.numeric(p_values, where="adjust_pvalues", name="p_values")
@@ -106,7 +106,7 @@ def romano_wolf(results: Sequence[WildBootstrapResult], *, names: Sequence[str] 
     -----
     Step-down: p of the j-th largest |t| is (1 + number of draws whose largest |t*| among it and the smaller ones reaches
     |t|) / (1 + draws), made monotone. Reference: Romano & Wolf (2005, 2016) Stat Probab Lett 113:38.
-    Checked against: a loop over draws and Holm's bound (tests/stats/test_robust.py).
+    Checked against: a loop over draws and Holm's bound (tests/stats/test_effect_sizes.py).
     """
     drawn = {(one.weights, one.seed, one.n_draws, one.n_clusters) for one in results}
     if len(drawn) != 1:

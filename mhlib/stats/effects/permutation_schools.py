@@ -13,7 +13,7 @@ from mhlib.findings import Refused, message
 from mhlib.stats import inputs
 from mhlib.stats.effects.permutation_draws import drawn_allocations, every_allocation, n_allocations
 from mhlib.stats.effects.permutation_statistics import allocated, permuted
-from mhlib.stats.effects.robust_inversion import Resampled, demand_draws, inverted
+from mhlib.stats.effects.robust_inversion import demand_draws, inverted
 from mhlib.stats.effects.robust_record import ClusterRobustResult
 from mhlib.stats.terms import term_frame
 
@@ -129,7 +129,7 @@ def school_permutation(
     rows = every_allocation(parts.treated, strata) if every else drawn_allocations(parts.treated, strata, n_draws, seed)
     width = parts.high - parts.low
     made = permuted(parts, rows, studentised=statistic == "t", plus=0 if every else 1)
-    floor = lowest(made, possible, n_draws, every)
+    floor = lowest(parts.treated, strata, n_draws=len(rows), every=every)
     refused = floor_refusal(possible, floor, 1 - conf_level)
     estimate = float(fit.estimates[i])
     unit = float(fit.std_errors[i]) * width
@@ -160,12 +160,14 @@ def school_permutation(
     )
 
 
-def lowest(made: Resampled, possible: int, n_draws: int, every: bool) -> float:
-    """Smallest p-value: the share of allocations that tie with the most extreme one, or what the draws allow."""
-    if not every:
-        return max(1 / (n_draws + 1), 1 / possible)
-    size = np.abs(made.statistics(0.0))
-    return float((size >= size.max() * (1 - 1e-9)).mean())
+def lowest(treated: np.ndarray, strata: np.ndarray, *, n_draws: int, every: bool) -> float:
+    """Smallest p-value the design, or the number of draws, can give.
+
+    With as many treated as control clusters in every stratum the opposite allocation gives the same size of statistic.
+    """
+    mirrored = all(2 * treated[strata == s].sum() == (strata == s).sum() for s in np.unique(strata))
+    floor = (2 if mirrored else 1) / n_allocations(treated, strata)
+    return floor if every else max(floor, 1 / (n_draws + 1))
 
 
 def floor_refusal(possible: int, floor: float, alpha: float) -> Refused | None:

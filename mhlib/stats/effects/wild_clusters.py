@@ -104,8 +104,8 @@ def wild_cluster_bootstrap(
     y* = X b~ + v_g e~ with b~, e~ under the null; t* with CR1 errors; p = share of |t*| >= |t|. Interval by inversion of
     the test on the same draws. References: Cameron, Gelbach & Miller (2008) REStat 90:414; Roodman et al. (2019) Stata J
     19:4; Webb (2023) Can J Econ 56:839.
-    Checked against: tests/oracle/robust_values.csv (the estimate) and pyfixest and wildboottest (p .20092, typed into the
-    test).
+    Checked against: pyfixest and wildboottest (p .20092 on the Achievement Awards trial) and refits on rows
+    (tests/stats/test_robust.py).
     """
     where = "wild_cluster_bootstrap"
     inputs.one_of(weights, ("rademacher", "webb"), where=where, name="weights")
