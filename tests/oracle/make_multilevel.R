@@ -3,6 +3,7 @@
 suppressPackageStartupMessages({library(lme4); library(lmerTest); library(emmeans)})
 emm_options(lmerTest.limit = 1e6, lmer.df = "satterthwaite")
 out <- function(x, name) write.csv(x, file.path("tests/oracle", name), row.names = FALSE, quote = which(sapply(x, function(v) any(grepl(",", v)))))
+# The inner tolerance of glmer is tightened below: at its default the Laplace estimates are good to 4 digits only.
 control <- lmerControl(optimizer = "bobyqa", optCtrl = list(rhoend = 1e-9, maxfun = 1e5), calc.derivs = FALSE)
 fixed <- list(); random <- list(); type3 <- list(); means <- list(); effects <- list()
 fit <- function(formula, data, REML = TRUE) lmerTest::lmer(formula, data, REML = REML, control = control)
@@ -65,7 +66,7 @@ data(AchievementAwardsRCT, package = "clubSandwich"); a <- subset(AchievementAwa
 a <- as.data.frame(a)[c("school_id", "bagrut_status", "treated", "qrtl", "sex", "siblings", "immigrant", "father_ed", "mother_ed")]
 for (v in names(a)) if (is.factor(a[[v]])) a[[v]] <- as.character(a[[v]])
 out(a, "multilevel_awards.csv"); keep("awards", fit(bagrut_status ~ treated + qrtl + sex + siblings + immigrant + father_ed + mother_ed + (1 | school_id), a))
-logit <- do.call(rbind, lapply(c(1, 11), function(n) { g <- glmer(bagrut_status ~ treated + qrtl + (1 | school_id), a, family = binomial, nAGQ = n, control = glmerControl(optimizer = "bobyqa", optCtrl = list(rhoend = 1e-9, maxfun = 1e5)))
+logit <- do.call(rbind, lapply(c(1, 11), function(n) { g <- glmer(bagrut_status ~ treated + qrtl + (1 | school_id), a, family = binomial, nAGQ = n, control = glmerControl(optimizer = "bobyqa", tolPwrss = 1e-13, optCtrl = list(rhoend = 1e-9, maxfun = 1e5)))
   s <- coef(summary(g)); data.frame(nodes = n, term = c(rownames(s), "sd", "loglik"), estimate = c(s[, 1], sqrt(as.numeric(VarCorr(g)$school_id)), as.numeric(logLik(g))), std_error = c(s[, 2], NA, NA)) }))
 out(logit, "multilevel_logit.csv")
 data(star, package = "mlmRev"); k <- subset(star, gr == "K" & !is.na(math))
@@ -74,6 +75,21 @@ k$cltype <- factor(as.character(k$cltype), levels = c("small", "reg", "reg+A"));
 keep("star", m <- fit(math ~ cltype + sx + (1 | sch / tch), k)); f_table("star", m); keep_table("star_tukey", pairs(emmeans(m, ~cltype))); keep_table("star_holm", pairs(emmeans(m, ~cltype), adjust = "holm"))
 r <- lme4::ranef(m, condVar = TRUE)
 for (l in names(r)) effects[[paste0("star", l)]] <- data.frame(model = "star", level = l, unit = rownames(r[[l]]), effect = r[[l]][, 1], std_error = sqrt(attr(r[[l]], "postVar")[1, 1, ]))
+
+# 5. Three levels, waves missing, drawn here; and slopes of pupils in schools (mlmRev::egsingle, 20 schools).
+set.seed(20261125); n <- 12 * 3 * 8
+w <- data.frame(school = rep(1:12, each = 24), class = rep(1:36, each = 8), pupil = 1:n)
+w$arm <- ifelse(w$school %% 2 == 1, "new", "usual"); w$base <- round(rnorm(n), 3)
+u <- rnorm(n, 0, .6); b <- rnorm(n, 0, .25); v <- rnorm(36, 0, .3); s <- rnorm(12, 0, .4)
+w <- do.call(rbind, lapply(0:2, function(t) transform(w, time = t, y = round(.5 * base + .2 * t * (arm == "new") + u + b * t + v[w$class] + s[w$school] + rnorm(n, 0, .5), 4))))
+w <- w[runif(nrow(w)) > c(0, .1, .25)[w$time + 1], ]; rownames(w) <- NULL; out(w, "multilevel_waves.csv"); w$wave <- factor(w$time)
+keep("waves", m <- fit(y ~ base + arm * wave + (1 | school / class / pupil), w)); f_table("waves", m); keep_table("waves_arms", pairs(emmeans(m, ~arm | wave)))
+keep("waves_slope", fit(y ~ base + arm * time + (1 | school) + (1 | class) + (time | pupil), w)); keep("waves_school_slope", fit(y ~ base + arm * time + (time || school) + (1 | class) + (1 | pupil), w))
+r <- lme4::ranef(m, condVar = TRUE)
+for (l in names(r)) effects[[paste0("waves", l)]] <- data.frame(model = "waves", level = l, unit = rownames(r[[l]]), effect = r[[l]][, 1], std_error = sqrt(attr(r[[l]], "postVar")[1, 1, ]))
+data(egsingle, package = "mlmRev"); g <- subset(egsingle, schoolid %in% sort(as.character(unique(egsingle$schoolid)))[1:20])
+g <- data.frame(school = as.character(g$schoolid), child = as.character(g$childid), year = g$year, math = g$math, female = as.character(g$female)); out(g, "multilevel_growth.csv")
+keep("growth", fit(math ~ year * female + (1 | school) + (year | child), g))
 
 out(do.call(rbind, fixed), "multilevel_fixed.csv"); out(do.call(rbind, random), "multilevel_random.csv"); out(do.call(rbind, type3), "multilevel_type3.csv")
 out(do.call(rbind, means), "multilevel_means.csv"); out(do.call(rbind, effects), "multilevel_effects.csv"); out(profiled, "multilevel_profile.csv")

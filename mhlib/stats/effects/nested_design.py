@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import ast
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
@@ -13,6 +15,8 @@ from mhlib.stats.effects.nested_groups import demand_columns
 
 # Share of a column's variation that must be left beside the columns before it.
 TOLERANCE = 1e-10
+# A numeric column with more distinct values is no factor of a table of means.
+MOST_VALUES = 12
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,6 +39,10 @@ class Design:
         Categorical columns of the data and their levels.
     means : dict
         Mean of each numeric column of the data that the formula uses.
+    spreads : dict
+        Their standard deviations.
+    few : dict
+        Values of each numeric column that has at most 12.
     sample : pandas.DataFrame
         Some rows, never shown: every combination of the categorical columns.
     """
@@ -48,6 +56,8 @@ class Design:
     shift: np.ndarray
     levels: dict[str, list]
     means: dict[str, float]
+    spreads: dict[str, float]
+    few: dict[str, list]
     sample: pd.DataFrame
 
     def without_rows(self) -> Design:
@@ -71,17 +81,41 @@ def parsed(formula: str, *, where: str) -> object:
     from formulaic import Formula
     from formulaic.errors import FormulaicError
 
+    if not isinstance(formula, str) or "|" in formula:
+        raise ParamsError(f"{where}(formula)", "holds '|'", allowed="'outcome ~ a + b', the groups apart in `groups=`")
     try:
         found = Formula(formula)
     except (FormulaicError, SyntaxError, TypeError):
         raise ParamsError(f"{where}(formula)", "cannot be read", allowed="'outcome ~ a + b + a:b'") from None
-    if "|" in formula or not hasattr(found, "rhs") or not hasattr(found, "lhs"):
-        raise ParamsError(
-            f"{where}(formula)",
-            "names no outcome, or holds '|'",
-            allowed="'outcome ~ a + b', the groups apart in `groups=`",
-        )
+    if not hasattr(found, "rhs") or not hasattr(found, "lhs"):
+        raise ParamsError(f"{where}(formula)", "names no outcome", allowed="'outcome ~ a + b'")
     return found
+
+
+def columns_of(formula: object) -> list[str]:
+    """Columns of the data that a formula, or one side of it, reads.
+
+    formulaic 1.2 leaves out those of a call with several arguments, as `bs(x, df=4)`.
+    """
+    sides = [formula.lhs, formula.rhs] if hasattr(formula, "rhs") else [formula]
+    found = [name for side in sides for term in side for factor in term.factors for name in columns_in(factor)]
+    return sorted(set(found))
+
+
+def columns_in(factor: object) -> list[str]:
+    """Columns that one factor of a formula reads."""
+    from formulaic.transforms import TRANSFORMS
+
+    method, text = factor.eval_method.value, str(factor.expr)
+    if method == "lookup":
+        return [text]
+    if method == "literal":
+        return []
+    quoted = re.findall(r"`([^`]+)`", text)
+    tree = ast.parse(re.sub(r"`[^`]+`", "0", text), mode="eval")
+    called = {id(node.func) for node in ast.walk(tree) if isinstance(node, ast.Call)}
+    names = [node.id for node in ast.walk(tree) if isinstance(node, ast.Name) and id(node) not in called]
+    return [*quoted, *(name for name in names if name not in TRANSFORMS)]
 
 
 def complete_rows(data: pd.DataFrame, used: Sequence[str], *, where: str) -> tuple[pd.DataFrame, dict[str, int]]:
@@ -116,9 +150,8 @@ def design_of(formula: object, outcomes: Sequence[str], frame: pd.DataFrame, *, 
     DesignError
         A column that is constant or that follows from those before it, by name.
     """
-    sides = [formula.rhs.get_model_matrix(frame, context={}, output="numpy", na_action="ignore")]
-    spec = sides[0].model_spec
-    x = np.array(sides[0], dtype=float)
+    right = evaluated(formula.rhs, frame, where=where)
+    spec, x = right.model_spec, np.array(right, dtype=float)
     y = np.column_stack([numeric_outcome(formula.lhs if not outcomes else name, frame, where=where) for name in
                          (outcomes or [None])])  # fmt: skip
     if not np.isfinite(x).all():
@@ -131,42 +164,83 @@ def design_of(formula: object, outcomes: Sequence[str], frame: pd.DataFrame, *, 
         centre[names.index("Intercept")] = 0.0
         x -= centre
         y -= shift
-    levels, means = described(spec, frame)
+    levels, numbers = described(spec, frame)
     shown = tuple(outcomes) or (str(formula.lhs).strip(),)
-    found = Design(x, y, shown, names, spec, centre, shift, levels, means, spread_sample(frame, levels))
+    found = Design(
+        x=x,
+        y=y,
+        outcomes=shown,
+        names=names,
+        spec=spec,
+        centre=centre,
+        shift=shift,
+        levels=levels,
+        means={name: float(column.mean()) for name, column in numbers.items()},
+        spreads={name: float(column.std()) for name, column in numbers.items()},
+        few={name: few for name, column in numbers.items() if len(few := few_values(column)) <= MOST_VALUES},
+        sample=spread_sample(frame, levels),
+    )
     demand_rank(found, where=where)
     return found
 
 
+def evaluated(side: object, frame: pd.DataFrame, *, where: str) -> object:
+    """Model matrix of one side of a formula."""
+    from formulaic.errors import FormulaicError
+
+    try:
+        return side.get_model_matrix(frame, context={}, output="numpy", na_action="ignore")
+    except (FormulaicError, ValueError, TypeError) as error:
+        raise ParamsError(
+            f"{where}(formula)",
+            f"cannot be evaluated on these data ({type(error).__name__})",
+            allowed="columns of the data and formulaic's functions: C, center, scale, log, exp, bs, cr, poly",
+        ) from None
+
+
 def numeric_outcome(name: object, frame: pd.DataFrame, *, where: str) -> np.ndarray:
     """One outcome as floats; `name` is a column or the left side of a formula."""
+    for column in [name] if isinstance(name, str) else columns_of(name):
+        if not pd.api.types.is_numeric_dtype(frame[column]):
+            raise DataError(f"{where}({column})", "holds something that is not a number", allowed="a numeric outcome")
     if isinstance(name, str):
-        values = frame[name]
-        if not (pd.api.types.is_numeric_dtype(values) or pd.api.types.is_bool_dtype(values)):
-            raise DataError(f"{where}({name})", "holds something that is not a number", allowed="a numeric outcome")
-        array = values.to_numpy(dtype=float)
+        array = frame[name].to_numpy(dtype=float)
     else:
-        array = np.asarray(name.get_model_matrix(frame, context={}, output="numpy", na_action="ignore"), dtype=float)
+        array = np.asarray(evaluated(name, frame, where=where), dtype=float)
         if array.ndim == 2 and array.shape[1] != 1:
-            raise DataError(f"{where}(formula)", "the outcome is not one numeric column", allowed="a numeric outcome")
+            raise ParamsError(f"{where}(formula)", "the outcome is not one column", allowed="one numeric outcome")
         array = array.reshape(len(frame))
-    if not np.isfinite(array).all():
-        raise DataError(f"{where}(outcome)", f"{int((~np.isfinite(array)).sum())} values are not finite")
+    if n_infinite := int((~np.isfinite(array)).sum()):
+        raise DataError(
+            f"{where}(outcome)", f"{n_infinite} values are not finite", allowed="finite numbers and missing"
+        )
     return array
 
 
-def described(spec: object, frame: pd.DataFrame) -> tuple[dict[str, list], dict[str, float]]:
-    """Levels of the categorical columns and means of the numeric ones that a specification uses."""
-    levels, means = {}, {}
-    for name in sorted(set(map(str, spec.required_variables))):
+def described(spec: object, frame: pd.DataFrame) -> tuple[dict[str, list], dict[str, np.ndarray]]:
+    """Levels of the columns that a specification takes as categories, and the numeric columns it uses."""
+    levels, numbers = {}, {}
+    categorical = {
+        name
+        for factor in spec.factors
+        if (state := spec.encoder_state.get(str(factor))) is not None and state[0].value == "categorical"
+        for name in columns_in(factor)
+    }
+    for name in columns_of(spec.formula):
         column = frame[name]
         if isinstance(column.dtype, pd.CategoricalDtype):
             levels[name] = list(column.cat.categories)
-        elif pd.api.types.is_numeric_dtype(column) and f"C({name}" not in str(spec.formula):
-            means[name] = float(column.mean())
-        else:
+        elif name in categorical or not pd.api.types.is_numeric_dtype(column):
             levels[name] = sorted(column.unique())
-    return levels, means
+        else:
+            numbers[name] = column.to_numpy(dtype=float)
+    return levels, numbers
+
+
+def few_values(column: np.ndarray) -> list[float]:
+    """Distinct values, or one more than are few when there are many."""
+    head = np.unique(column[:1000])
+    return list(head if len(head) > MOST_VALUES else np.unique(column))
 
 
 def spread_sample(frame: pd.DataFrame, levels: dict[str, list]) -> pd.DataFrame:

@@ -175,9 +175,7 @@ def components(fit: NestedFit) -> list[tuple[str, str, int, np.ndarray]]:
                 relative = factor[a] @ factor[b]
                 gradient = np.zeros(k + 1)
                 for index, (row, column) in mine:
-                    gradient[index] = fit.sigma**2 * (
-                        (row == a) * factor[b, column] + (row == b) * factor[a, column]
-                    )
+                    gradient[index] = fit.sigma**2 * ((row == a) * factor[b, column] + (row == b) * factor[a, column])
                 gradient[k] = 2 * fit.sigma * relative
                 rows.append((fit.nesting.names[depth], name, depth, np.append(fit.sigma**2 * relative, gradient)))
     rows.sort(key=lambda row: -row[2])

@@ -31,12 +31,15 @@ class Nesting:
         For each level but the highest, the index of every group's parent; it never falls.
     labels : tuple of ndarray
         For each level, what the data call the groups.
+    counts : tuple of ndarray
+        For each level, rows of the groups.
     """
 
     names: tuple[str, ...]
     code: np.ndarray
     parents: tuple[np.ndarray, ...]
     labels: tuple[np.ndarray, ...]
+    counts: tuple[np.ndarray, ...]
 
     def without_rows(self) -> Nesting:
         """The same without each row's place."""
@@ -89,7 +92,8 @@ def nesting_of(columns: Sequence[object], names: Sequence[str], *, labels: str, 
             f"every group of '{names[-1]}' has one row, so its variance cannot be told from the residual",
             remedy=f"leave '{names[-1]}' out of the groups",
         )
-    return Nesting(tuple(names[::-1]), codes[-1], tuple(parents[::-1]), tuple(shown[::-1]))
+    counts = [np.bincount(code, minlength=len(label)) for code, label in zip(codes, shown, strict=True)]
+    return Nesting(tuple(names[::-1]), codes[-1], tuple(parents[::-1]), tuple(shown[::-1]), tuple(counts[::-1]))
 
 
 def demand_nested(code: np.ndarray, above: np.ndarray, n: int, names: Sequence[str], *, where: str) -> np.ndarray:
@@ -121,4 +125,6 @@ def demand_groups(n: int, n_above: int, names: Sequence[str], *, where: str) -> 
 def demand_columns(data: pd.DataFrame, wanted: Sequence[str], *, where: str) -> None:
     """Every column that was named is in the data."""
     if lacking := sorted(set(wanted) - set(map(str, data.columns))):
-        raise DataError(f"{where}(data)", f"no column {', '.join(lacking)}", remedy="correct the name or add the column")
+        raise DataError(
+            f"{where}(data)", f"no column {', '.join(lacking)}", remedy="correct the name or add the column"
+        )

@@ -9,7 +9,7 @@ import pandas as pd
 
 from mhlib.errors import DataError, ParamsError
 from mhlib.stats import inputs
-from mhlib.stats.effects.nested_design import Design, complete_rows, design_of, parsed
+from mhlib.stats.effects.nested_design import Design, columns_of, complete_rows, design_of, parsed
 from mhlib.stats.effects.nested_fit import fitted
 from mhlib.stats.effects.nested_groups import Nesting, demand_columns, group_names, nesting_of
 from mhlib.stats.effects.nested_pass import Sums, sums_of
@@ -110,9 +110,7 @@ def multilevel(
     found = nested_statistics(
         formula, data, groups=groups, slope=slope, slope_level=slope_level, labels=labels, where="multilevel"
     )
-    return multilevel_from_statistics(
-        found, method=method, slope_correlated=slope_correlated, conf_level=conf_level
-    )
+    return multilevel_from_statistics(found, method=method, slope_correlated=slope_correlated, conf_level=conf_level)
 
 
 def multilevel_outcomes(
@@ -220,7 +218,7 @@ def nested_statistics(
     names, parsed_formula = group_names(groups, where=where), parsed(formula, where=where)
     if slope_level is not None and (slope is None or slope_level not in names):
         raise ParamsError(f"{where}(slope_level)", "is no level of `groups`, or there is no `slope`")
-    used = list(dict.fromkeys([*outcomes, *sorted(map(str, parsed_formula.required_variables)), *names]))
+    used = list(dict.fromkeys([*outcomes, *columns_of(parsed_formula if not outcomes else parsed_formula.rhs), *names]))
     if slope is not None and slope not in used:
         used.append(slope)
     frame, missing = complete_rows(data, used, where=where)

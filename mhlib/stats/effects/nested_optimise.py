@@ -73,7 +73,9 @@ def minimum(deviance: Deviance) -> Optimum:
     return Optimum(theta, value, slope, gap, good, deviance.evaluations)
 
 
-def scaled(deviance: Deviance, start: np.ndarray) -> tuple[Callable[[np.ndarray], tuple[float, np.ndarray]], np.ndarray]:
+def scaled(
+    deviance: Deviance, start: np.ndarray
+) -> tuple[Callable[[np.ndarray], tuple[float, np.ndarray]], np.ndarray]:
     """The deviance above its value at the start, of parameters that all bend about as much, and their unit.
 
     Information on a level's factor grows with its number of groups. A deviance of a million would hide its last units from

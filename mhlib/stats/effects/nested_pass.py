@@ -17,6 +17,8 @@ from mhlib.stats.effects.nested_groups import Nesting
 
 # Above so many numbers the patterns no longer save anything, and each group stands for itself.
 LARGEST = 4_000_000
+# So many lowest groups keep their own sums too, for their effects; pupils of a city do not.
+KEPT = 20_000
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,6 +56,8 @@ class Sums:
     total : ndarray, shape (q, q)
         W'W.
     lowest : Patterns or ndarray, shape (groups, r, q)
+    own : ndarray, shape (groups, r, q), or None
+        Z'W of each lowest group, where they are few.
     starts : tuple of ndarray
         For each level but the highest, where the children of each parent begin.
     n_random : int
@@ -68,6 +72,7 @@ class Sums:
 
     total: np.ndarray
     lowest: Patterns | np.ndarray
+    own: np.ndarray | None
     starts: tuple[np.ndarray, ...]
     n_random: int
     slope_at: int
@@ -84,14 +89,15 @@ class Sums:
         """The same statistics with one outcome only."""
         keep = np.r_[0 : self.n_random + self.p, self.n_random + self.p + place]
         total = self.total[np.ix_(keep, keep)]
+        own = None if self.own is None else np.ascontiguousarray(self.own[..., keep])
         if isinstance(self.lowest, np.ndarray):
-            return replace(self, total=total, lowest=np.ascontiguousarray(self.lowest[..., keep]))
+            return replace(self, total=total, own=own, lowest=np.ascontiguousarray(self.lowest[..., keep]))
         lowest = replace(
             self.lowest,
             outer=np.ascontiguousarray(self.lowest.outer[..., keep[:, None], keep]),
             cell_sums=np.ascontiguousarray(self.lowest.cell_sums[..., keep]),
         )
-        return replace(self, total=total, lowest=lowest)
+        return replace(self, total=total, own=own, lowest=lowest)
 
 
 def sums_of(design: Design, nesting: Nesting, slope: np.ndarray | None, slope_at: int) -> Sums:
@@ -112,9 +118,11 @@ def sums_of(design: Design, nesting: Nesting, slope: np.ndarray | None, slope_at
         sparse.csc_matrix((random[:, a], nesting.code, rows), shape=(n_groups, n)) @ w
         for a in range(r)
     ]
+    each = np.stack(sums, axis=1)
     return Sums(
         total=w.T @ w,
-        lowest=by_pattern(np.stack(sums, axis=1), nesting),
+        lowest=by_pattern(each, nesting),
+        own=each if n_groups <= KEPT else None,
         starts=tuple(np.flatnonzero(np.r_[True, np.diff(parent) > 0]) for parent in nesting.parents),
         n_random=r,
         slope_at=slope_at,

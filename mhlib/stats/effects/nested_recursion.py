@@ -170,9 +170,7 @@ def grouped(
     for place, each in enumerate(carried.d_rows):
         d_own = each[:, here]
         one = crossed(d_own, weighted)
-        carried.d_a[place] = (
-            carried.d_a[place] - one - one.T + crossed(weighted, times(d_own[:, :, here], weighted))
-        )
+        carried.d_a[place] = carried.d_a[place] - one - one.T + crossed(weighted, times(d_own[:, :, here], weighted))
         carried.d_log_det[place] = carried.d_log_det[place] + (inverse * d_own[:, :, here]).sum()
     if derivatives:
         rest = own - times(within, weighted)
