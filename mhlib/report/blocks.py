@@ -44,7 +44,7 @@ def lights_html(lights: Sequence[Light], language: str, gate: Gate, *, caption: 
 
 def checklist_html(items: Sequence[Reported], language: str, gate: Gate, *, caption: str) -> str:
     """One row an item: number, matter, a link to its section, and what is still to be added by hand."""
-    heads = [message("number"), message("matter"), message("section"), message("still to add by the authors")]
+    heads = [message("no."), message("matter"), message("section"), message("still to add by the authors")]
     rows = []
     for item in items:
         link = (

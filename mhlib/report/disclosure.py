@@ -123,6 +123,11 @@ class Gate:
             return value
         if kind == "count":
             return self.count(float(value))
+        if kind == "money":
+            return _three_digits(self.estimate(float(value), behind))
+        if kind == "people_share":
+            denominator = _number(row.get("denominator")) or _number(row.get("n")) or behind
+            return self.proportion(float(value), denominator, float(value) * denominator)
         if kind == "proportion":
             denominator = _number(row.get("denominator")) or behind
             numerator = _number(row.get("numerator")) if name == "estimate" else None
@@ -139,6 +144,11 @@ def kind_of(column: str, row: Mapping[str, object]) -> str:
     return term.kind if term is not None else "estimate"
 
 
+def _three_digits(value: float | None) -> float | None:
+    """A sum of money whose last digits would give back the number of people behind it."""
+    return value if not value else float(f"{value:.3g}")
+
+
 def _number(value: object) -> float | None:
     return None if value is None or value is pd.NA or (isinstance(value, float) and math.isnan(value)) else float(value)
 
@@ -149,7 +159,7 @@ def _people_behind(row: Mapping[str, object], where: str) -> float:
     known = [number for number in found if number is not None]
     if known:
         return min(known)
-    if any(kind_of(name, row) in ("proportion", "estimate", "p_value") for name in row):
+    if any(kind_of(name, row) in ("proportion", "people_share", "money", "estimate", "p_value") for name in row):
         raise DisclosureError(where, "nothing says how many people stand behind the estimates",
                               remedy="give the column n_used or denominator")  # fmt: skip
     return math.inf

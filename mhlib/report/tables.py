@@ -19,7 +19,7 @@ from mhlib.report.vocabulary import COLUMNS, TERMS
 HIDDEN_BY_DEFAULT = ("std_error", "p_value", "method", "conf_low", "conf_high", "n_excluded", "n_items")
 # Columns whose text may be a name of the vocabulary.
 NAMED = ("term", "group", "subgroup")
-NUMERIC = ("count", "proportion", "estimate", "p_value", "plan", "plan_share", "by_term")
+NUMERIC = ("count", "proportion", "people_share", "money", "estimate", "p_value", "plan", "plan_share", "by_term")
 
 
 def cell_text(name: str, value: object, row: dict[str, object], language: str, gate: Gate) -> str:
@@ -37,7 +37,7 @@ def cell_text(name: str, value: object, row: dict[str, object], language: str, g
     if kind in ("count", "plan"):
         digits = 0 if kind == "count" or float(value).is_integer() else COLUMNS[name].digits
         return f"{float(value):,.{digits}f}"
-    if kind == "proportion":
+    if kind in ("proportion", "people_share"):
         return percent(float(value), gate.decimals(_people(row)))
     if kind == "plan_share":
         return percent(float(value), 1 if float(value) >= 0.01 else 2)

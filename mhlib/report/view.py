@@ -130,7 +130,9 @@ class View:
             headers, numeric, rows = tables.grid(gated, language, self._gate, columns=shown)
             files[language] = tables.csv_text(headers, rows, notice=self._notice(language))
             title = f"{_numbered('table', number, language)}{translated(caption, language)}"
-            table = tables.html_table(headers, numeric, rows, caption=title, note=self._note(gated, note, language))
+            said = [words(text, language, self._gate) for text in getattr(result, "lacking", ())]
+            below = " ".join([self._note(gated, note, language), *said]).strip()
+            table = tables.html_table(headers, numeric, rows, caption=title, note=below)
             return f'<details class="folded"><summary>{escape(title)}</summary>{table}</details>' if folded else table
 
         self._internal(name, frame)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from mhlib.analyses.parts.screening_verdict import SEE_BELOW, total_row
-from mhlib.findings import Count, Estimate, Message, Proportion, Refused, message
+from mhlib.findings import Estimate, Message, Proportion, Refused, message
 
 if TYPE_CHECKING:
     from mhlib.analyses.screening_validity import Params, ScreeningValidityResult
@@ -13,6 +13,8 @@ if TYPE_CHECKING:
 
 # Below so many interviewed missed cases the corrected sensitivity hangs on a few people.
 FEW_MISSED = 20
+FEW_MISSED_CASES = message("Fewer than {enough} interviewed pupils were missed cases: the sensitivity is unstable.",
+                           enough=FEW_MISSED)  # fmt: skip
 
 
 def sentences(result: ScreeningValidityResult, params: Params) -> list[Message]:
@@ -21,8 +23,7 @@ def sentences(result: ScreeningValidityResult, params: Params) -> list[Message]:
     if isinstance(result.accuracy.naive, Refused) and not isinstance(result.best, Refused):
         missed = result.counts.fn
         if missed < FEW_MISSED:
-            found.insert(1, message("Only {n} interviewed pupils were missed cases: the sensitivity is unstable.",
-                                    n=Count(missed)))  # fmt: skip
+            found.insert(1, FEW_MISSED_CASES)
     if params.reference_timing == "past":
         found.insert(
             1, message("The reference lies in the past: the figures describe association and predict nothing.")

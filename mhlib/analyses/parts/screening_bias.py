@@ -101,10 +101,11 @@ def _methods(data: Screened, params: Params) -> Drawn | Refused:
         calls["ipw_stated"] = {"method": "ipw", "verification_probability": stated["verification_probability"]}
     rows: list[pd.DataFrame] = []
     refused: Refused | None = None
+    silent = []
     for name, options in calls.items():
         found = tried(verification_corrected, test, scored["reference"], **shared, **options)
         if isinstance(found, Refused):
-            refused = found
+            refused, silent = found, [*silent, name]
             continue
         if not rows and found.naive is not None:
             rows.append(_pair(found.naive, "uncorrected"))
@@ -112,7 +113,15 @@ def _methods(data: Screened, params: Params) -> Drawn | Refused:
     if not rows:
         return refused
     table = pd.concat(rows, ignore_index=True).sort_values("term", kind="stable", ascending=True)
-    return Drawn(table=table.reset_index(drop=True), share=True)
+    lacking = [message("{what}: could not be estimated on these data.", what=NAMES[name]) for name in silent]
+    return Drawn(table=table.reset_index(drop=True), share=True, lacking=tuple(lacking))
+
+
+NAMES = {
+    "begg_greenes": message("Begg and Greenes"), "begg_greenes_covariates": message("Begg and Greenes, by group"),
+    "begg_greenes_bands": message("Begg and Greenes, by score"), "imputed": message("multiple imputation"),
+    "ipw_stated": message("weighted by the stated chances"),
+}  # fmt: skip
 
 
 def _pair(found: object, name: str) -> pd.DataFrame:

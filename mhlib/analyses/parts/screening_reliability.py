@@ -121,7 +121,9 @@ def _listed(found: list[pd.DataFrame | Refused]) -> Drawn | Refused:
     table = pd.concat(rows, ignore_index=True)
     order = [name for name in ("group", "subgroup", "term", "estimate", "conf_low", "conf_high", "interval", "n_items", "n_used")
              if name in table]  # fmt: skip
-    return Drawn(table=table[order], rule=RULE, axis=AXIS)
+    lacking = {found_one.code: found_one for found_one in found if isinstance(found_one, Refused)}
+    said = (message("Some coefficients could not be estimated on these data, and are not shown."),) if lacking else ()
+    return Drawn(table=table[order], rule=RULE, axis=AXIS, lacking=said)
 
 
 def without_groups() -> Refused:

@@ -189,7 +189,7 @@ def _scree(data: Screened, params: Params) -> tuple[Drawn | Refused, list[Messag
     curves = [frame.assign(group=name, x=frame["position"].astype(float), y=frame[column])
               for name, column in (("eigenvalues", "estimate"), ("eigenvalues_by_chance", "quantile"))]  # fmt: skip
     table = pd.concat(curves)[["group", "x", "y"]].assign(n_used=found.n_used)
-    said = [message("Parallel analysis keeps {factors} factors, or {components} components; the two rules need not agree, and with "
+    said = [message("Parallel analysis: factors kept {factors}, components kept {components}; the two rules need not agree, and with "
                     "many pupils even a trifling factor passes.", factors=found.n_factors, components=found.n_components)]  # fmt: skip
     if not isinstance(fit, Refused):
         said.append(message("The correlations are fit for a factor model to the degree {kmo} (Kaiser, Meyer and Olkin; .80 and more "

@@ -51,7 +51,10 @@ class ItemTable:
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class Drawn:
-    """A tidy frame and what a figure of it must know: words of its axes, a rule or a mark, which numbers are shares."""
+    """A tidy frame and what a figure of it must know: words of its axes, a rule or a mark, which numbers are shares.
+
+    `lacking` says what is not in the frame because it could not be estimated.
+    """
 
     table: pd.DataFrame
     axis: Message | None = None
@@ -65,6 +68,7 @@ class Drawn:
     scale: float | None = None
     diagonal: bool = False
     points: bool = False
+    lacking: tuple[Message, ...] = ()
 
     def to_frame(self) -> pd.DataFrame:
         """All rows."""
@@ -106,9 +110,14 @@ def refused_design(error: DesignError) -> Refused:
     """The refusal that takes a section's place when its design cannot carry the estimate."""
     return Refused(
         "design",
-        message("The design of the data cannot carry this estimate: {problem}.", problem=error.problem),
-        message("Data whose design meets the condition named above."),
+        message("The design of the data cannot carry this estimate{problem}.", problem={"en": _named(error), "zh": ""}),
+        message("Data whose design can: the method note names what each section needs."),
     )
+
+
+def _named(error: DesignError) -> str:
+    """The library's own words, which are English; not where they hold a number, since that has passed no gate."""
+    return "" if any(sign.isdigit() for sign in error.problem) else f": {error.problem}"
 
 
 def without_items() -> Refused:

@@ -28,6 +28,8 @@ if TYPE_CHECKING:
 
 # More unscored pupils than one in a hundred move the share of screen-positives by as much as a wave's own change does.
 MOST_UNSCORED = 0.01
+# Standard errors by which chance alone seldom moves a total (1 %).
+UNLIKELY = 2.576
 # A correlation with the strongest component below which an item has no direction to speak of.
 DIRECTED = 0.30
 
@@ -35,12 +37,38 @@ DIRECTED = 0.30
 def traps(data: Screened, params: Params) -> list[Check]:
     """Every check of this module that the wave and the parameters give a reason for."""
     found = [
+        interviews_match_chances(data),
         items_point_one_way(data),
         scored_as_answered(data, params),
         groupings_are_whole(data, params),
         predictive_value_travels(data, params),
     ]
     return [check for check in found if check is not None]
+
+
+def interviews_match_chances(data: Screened) -> Check | None:
+    """Whether those interviewed, each counted for one over the stated chance, add up to those screened.
+
+    Where they do not, the chances are not those by which pupils were interviewed, and whoever was left out may differ.
+    The total of inverse chances has variance sum of (1 - p) / p squared (Horvitz & Thompson 1952).
+    """
+    weights = data.interview_weights
+    if weights is None or data.counts.n_verified == data.counts.n:
+        return None
+    name, scored = message("Interviews were held at the stated chances"), data.scored
+    side = scored["positive"].fillna(False).astype(bool)
+    gaps, shares = {}, {}
+    for positive_side in (True, False):
+        people, weight = int((side == positive_side).sum()), weights[side[weights.index] == positive_side]
+        spread = float(np.sqrt((weight * (weight - 1)).sum()))
+        shares[positive_side] = float(weight.sum()) / people if people else 1.0
+        gaps[positive_side] = abs(float(weight.sum()) - people) / spread if spread > 0 else 0.0
+    detail = message(
+        "Counted by their chances, the interviewed stand for {positive} of the screen-positives and {negative} of the "
+        "screen-negatives; 100% is to be expected.",
+        positive=f"{shares[True]:.0%}", negative=f"{shares[False]:.0%}",
+    )  # fmt: skip
+    return Check(name, max(gaps.values()) < UNLIKELY, detail)
 
 
 def items_point_one_way(data: Screened) -> Check | None:
