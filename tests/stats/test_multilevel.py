@@ -552,6 +552,14 @@ def test_splines_and_transformations_pass_through():
     assert curve == pytest.approx(beta["time"] + 2 * beta["I(time ** 2)"], rel=1e-6)
 
 
+def test_type_three_tests_see_rows_that_come_late():
+    data = city(14, schools=12, pupils=20).sort_values("time", kind="stable")
+    assert len(data) > 1500
+    found = term_tests(multilevel("y ~ arm * time", data, groups=SCHOOL)).to_frame()
+    beta = multilevel("y ~ arm * time", data, groups=SCHOOL).fixed
+    np.testing.assert_allclose(found["estimate"], beta["statistic"].iloc[1:] ** 2, rtol=1e-8)
+
+
 def test_contrasts_by_name(fits):
     found = fits["ortho_intercept"]
     rows = {"at 8": {"Sex[T.Female]": 1, "c:Sex[T.Female]": -3}, "at 14": {"Sex[T.Female]": 1, "c:Sex[T.Female]": 3}}

@@ -151,7 +151,7 @@ def design_of(formula: object, outcomes: Sequence[str], frame: pd.DataFrame, *, 
         A column that is constant or that follows from those before it, by name.
     """
     right = evaluated(formula.rhs, frame, where=where)
-    spec, x = right.model_spec, np.array(right, dtype=float)
+    spec, x = right.model_spec, np.asarray(right, dtype=float)
     y = np.column_stack([numeric_outcome(formula.lhs if not outcomes else name, frame, where=where) for name in
                          (outcomes or [None])])  # fmt: skip
     if not np.isfinite(x).all():
@@ -178,7 +178,7 @@ def design_of(formula: object, outcomes: Sequence[str], frame: pd.DataFrame, *, 
         means={name: float(column.mean()) for name, column in numbers.items()},
         spreads={name: float(column.std()) for name, column in numbers.items()},
         few={name: few for name, column in numbers.items() if len(few := few_values(column)) <= MOST_VALUES},
-        sample=spread_sample(frame, levels),
+        sample=spread_sample(frame, levels, x),
     )
     demand_rank(found, where=where)
     return found
@@ -243,18 +243,16 @@ def few_values(column: np.ndarray) -> list[float]:
     return list(head if len(head) > MOST_VALUES else np.unique(column))
 
 
-def spread_sample(frame: pd.DataFrame, levels: dict[str, list]) -> pd.DataFrame:
-    """Some rows that hold every combination of the categorical columns, for algebra on small designs."""
-    if levels:
-        code = np.zeros(len(frame), dtype=np.int64)
-        for name in levels:
-            each, found = pd.factorize(frame[name])
-            code = code * len(found) + each
-        place = pd.Series(code).groupby(code).cumcount().to_numpy()
-        few = np.flatnonzero(place < max(20, 2000 // max(len(np.unique(code)), 1)))
-    else:
-        few = np.arange(min(len(frame), 2000))
-    return frame.iloc[few]
+def spread_sample(frame: pd.DataFrame, levels: dict[str, list], x: np.ndarray) -> pd.DataFrame:
+    """Some rows for algebra on a small design: every combination of categories, the ends of every column, some at random."""
+    code = np.zeros(len(frame), dtype=np.int64)
+    for name in levels:
+        each, found = pd.factorize(frame[name])
+        code = pd.factorize(code * len(found) + each)[0]
+    first = np.unique(code, return_index=True)[1]
+    ends = [[end(np.ascontiguousarray(column)) for column in x.T] for end in (np.argmin, np.argmax)]
+    drawn = np.random.default_rng(0).choice(len(frame), min(len(frame), 500), replace=False)
+    return frame.iloc[np.unique(np.concatenate([first, *ends, drawn]))]
 
 
 def demand_rank(design: Design, *, where: str) -> None:

@@ -118,7 +118,7 @@ def sums_of(design: Design, nesting: Nesting, slope: np.ndarray | None, slope_at
         sparse.csc_matrix((random[:, a], nesting.code, rows), shape=(n_groups, n)) @ w
         for a in range(r)
     ]
-    each = np.stack(sums, axis=1)
+    each = sums[0][:, None] if r == 1 else np.stack(sums, axis=1)
     return Sums(
         total=w.T @ w,
         lowest=by_pattern(each, nesting),
