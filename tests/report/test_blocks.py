@@ -240,6 +240,8 @@ def test_every_word_of_the_vocabulary_has_a_kind_that_the_gate_knows():
         "flag",
         "count",
         "proportion",
+        "people_share",
+        "money",
         "estimate",
         "p_value",
         "by_term",
@@ -278,3 +280,17 @@ def test_a_number_is_written_with_its_digits_and_a_true_minus(value, digits, wri
 def test_markup_in_data_is_text():
     html = html_table(["<b>"], [False], [["<script>1</script>"]], caption="<i>", note="&")
     assert "<script>" not in html and "<b>" not in html and "<i>" not in html and "&amp;" in html
+
+
+def test_a_share_of_few_people_is_hidden_like_their_number():
+    gate = Gate.of("public")
+    shown = gate.frame(
+        pd.DataFrame({"item": ["1", "2", "3"], "missing": [3 / 2900, 40 / 2900, 2897 / 2900], "n": 2900}), where="t"
+    )
+    assert shown["missing"].isna().tolist() == [True, False, True]
+
+
+def test_money_does_not_give_the_people_back():
+    gate = Gate.of("public")
+    row = {"term": "yield_cost_total", "estimate": 8_257_088.0, "n_used": 125_227}
+    assert gate.frame(pd.DataFrame([row]), where="t")["estimate"].tolist() == [8_260_000.0]
