@@ -154,7 +154,9 @@ def test_equivalence_of_a_cluster_robust_effect():
     found, i = cluster_tost(fit, "treated", low=-0.1, high=0.1), fit.position("treated")
     door = tost_from_estimate(fit.estimates[i], fit.std_errors[i], fit.df[i], low=-0.1, high=0.1)
     assert found.p_value == door.p_value
-    assert (found.conf_low > -0.1 and found.conf_high < 0.1) == found.equivalent
+    # The interval at 1 - 2 alpha touches the bound exactly where the test changes its mind.
+    edge = tost_from_estimate(fit.estimates[i], fit.std_errors[i], fit.df[i], low=-1, high=found.conf_high)
+    assert edge.p_value == pytest.approx(0.05, abs=1e-10) and not found.equivalent
     one_sided = tost_from_estimate(0.2, 0.1, 20, low=-0.1, high=math.inf)
     assert one_sided.p_upper == 0 and one_sided.p_value == one_sided.p_lower
     few = tost_from_estimate(0.2, 0.1, 3, low=-1, high=1)
@@ -186,6 +188,30 @@ def test_holm_and_benjamini_hochberg():
         adjust_pvalues([1.2])
     with pytest.raises(ParamsError, match="one of holm, bh"):
         adjust_pvalues(p, method="bonferroni")
+
+
+@pytest.mark.parametrize("n", [3, 8, 200, 65_000])
+@pytest.mark.parametrize("difference", [-4.0, 0.0, 0.02, 1.1])
+def test_interval_of_g_is_the_noncentral_t(n, difference):
+    from scipy import stats
+
+    found = hedges_g_from_summary(difference, 0, 1, 1, n, n)
+    j, unit = found.g / found.d if found.d else 1.0, math.sqrt(2 / n)
+    df, t = 2 * n - 2, found.d / unit
+    j = j if found.d else hedges_g_from_summary(1, 0, 1, 1, n, n).g
+    for bound, tail in ((found.conf_low, 0.975), (found.conf_high, 0.025)):
+        ncp = bound / j / unit
+        theirs = stats.nct.cdf(t, df, ncp) if ncp > 0 else 1 - stats.nct.cdf(-t, df, -ncp)
+        # scipy has no answer for many large values; where it has one it is the same.
+        assert math.isnan(theirs) or theirs == pytest.approx(tail, abs=1e-6)
+
+
+def test_stepping_down_by_hand():
+    from mhlib.stats.effects.multiplicity_adjust import stepped_down
+
+    # The larger |t| is reached by one of three draws (4 by 5), the smaller by none: it may not fall below the larger's.
+    draws = np.array([[5.0, 1.0, 1.0], [1.0, 1.0, 1.0]])
+    assert stepped_down(np.array([4.0, 3.0]), draws) == pytest.approx([0.5, 0.5])
 
 
 def test_romano_wolf_equals_a_loop_over_draws():

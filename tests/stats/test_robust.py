@@ -8,6 +8,7 @@ import pandas as pd
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from scipy import stats
 
 from mhlib.errors import DataError, DesignError, ParamsError
 from mhlib.findings import Refused
@@ -320,6 +321,27 @@ def test_the_two_estimands_of_the_awards():
     assert found.check.passed
 
 
+def test_difference_of_the_estimands_by_hand(rng):
+    """Schools of one value each: a difference of two weighted means, whose CR0 error is written out."""
+    n = rng.integers(2, 40, 24)
+    code, arm = np.repeat(np.arange(24), n), np.arange(24) % 2
+    level = rng.normal(size=24)
+    rows = pd.DataFrame({"school": code, "t": arm[code], "y": level[code]})
+    found = compare_estimands(cluster_robust("y ~ t", rows, cluster="school", kind="CR0"), "t")
+    gap, variance = 0.0, 0.0
+    for value, sign in ((1, 1), (0, -1)):
+        mine = arm == value
+        by_pupil, by_school = n[mine] / n[mine].sum(), np.full(mine.sum(), 1 / mine.sum())
+        gap += sign * ((by_pupil - by_school) @ level[mine])
+        off = by_pupil * (level[mine] - by_pupil @ level[mine]) - by_school * (level[mine] - by_school @ level[mine])
+        variance += (off**2).sum()
+    assert (found.difference, found.difference_error) == pytest.approx((gap, math.sqrt(variance)), rel=1e-9)
+    row = found.to_frame().set_index("term").loc["difference"]
+    assert (row["conf_low"] > 0 or row["conf_high"] < 0) == (row["p_value"] < 0.05)
+    half = (row["conf_high"] - row["conf_low"]) / 2
+    assert half == pytest.approx(stats.t.ppf(0.975, row["df"]) * math.sqrt(variance), rel=1e-9)
+
+
 def test_schools_of_one_size_have_one_estimand():
     found = compare_estimands(cluster_robust("y ~ C(sex)", ORTHODONT, cluster="cluster"), "C(sex)[T.Male]")
     assert found.difference == pytest.approx(0, abs=1e-12) and math.isnan(found.difference_p) and found.check.passed
@@ -379,6 +401,14 @@ def test_few_degrees_of_freedom_give_no_p_value():
     assert not fit.checks[0].passed
     found = wild_cluster_bootstrap(fit, "t", seed=1)
     assert found.refused.code == "bootstrap_floor" and math.isnan(found.p_value) and found.floor == pytest.approx(1 / 8)
+
+
+def test_thousands_of_clusters():
+    fit = cluster_robust("y ~ t", small([0, 1] * 1500, pupils=2), cluster="school")
+    boot, lot = wild_cluster_bootstrap(fit, "t", seed=1, n_draws=199), school_permutation(fit, "t", seed=1, n_draws=199)
+    assert boot.floor == 1 / 199 and lot.floor == 1 / 200
+    assert lot.to_frame().loc[0, "n_allocations"] == math.inf
+    assert wild_cluster_bootstrap(fit, "t", seed=1, n_draws=199, weights="webb").p_value > 0
 
 
 def test_twenty_clusters_pass_the_check():

@@ -5,8 +5,10 @@ from __future__ import annotations
 import math
 from dataclasses import dataclass
 
+import numpy as np
 import pandas as pd
 from scipy import optimize, stats
+from scipy.special import ndtr
 
 from mhlib.stats.effects.effect_size_moments import small_sample
 from mhlib.stats.intervals import wald
@@ -109,9 +111,17 @@ def noncentral(d: float, n_treated: float, n_control: float, df: float, conf_lev
     """Bounds of the true d by the noncentral t distribution of the t statistic."""
     unit = math.sqrt(1 / n_treated + 1 / n_control)
     t, tail = d / unit, (1 - conf_level) / 2
-    reach = 10 + 0.2 * abs(t)
+    reach = 10 + abs(t)
+    # The spread of the observed deviation, by Gauss and Legendre; scipy's own distribution gives NaN for many values here.
+    low, high = np.sqrt(stats.chi2.ppf([1e-17, 1 - 1e-16], df) / df)
+    node, weight = np.polynomial.legendre.leggauss(200)
+    spread = (high - low) / 2 * node + (high + low) / 2
+    mass = weight * spread * stats.chi2.pdf(df * spread**2, df)
+    mass = mass / mass.sum()
 
     def bound(probability: float) -> float:
-        return optimize.brentq(lambda ncp: stats.nct.cdf(t, df, ncp) - probability, t - reach, t + reach, xtol=1e-12)
+        return optimize.brentq(
+            lambda shift: float(mass @ ndtr(t * spread - shift)) - probability, t - reach, t + reach, xtol=1e-12
+        )
 
     return bound(1 - tail) * unit, bound(tail) * unit

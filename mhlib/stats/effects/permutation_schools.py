@@ -59,10 +59,12 @@ class PermutationResult:
     conf_level: float
 
     def to_frame(self) -> pd.DataFrame:
-        """One row, with `floor, n_draws, n_allocations, n_clusters, n_used`; the term is the coefficient's."""
-        rest = ("conf_low", "conf_high", "p_value", "floor", "n_draws", "n_allocations", "n_clusters", "n_used")
-        row = {"term": self.term, "estimate": self.estimate}
-        return term_frame([{**row, **{name: getattr(self, name) for name in rest}}])
+        """One row, with `floor, n_draws, n_clusters, n_used, n_allocations`; the term is the coefficient's."""
+        rest = ("conf_low", "conf_high", "p_value", "floor", "n_draws", "n_clusters", "n_used")
+        row = {"term": self.term, "estimate": self.estimate, **{name: getattr(self, name) for name in rest}}
+        # A whole number of a thousand digits has no place in a table.
+        possible = float(self.n_allocations) if self.n_allocations.bit_length() < 1000 else math.inf
+        return term_frame([{**row, "n_allocations": possible}])
 
 
 def school_permutation(

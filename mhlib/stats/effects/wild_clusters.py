@@ -123,7 +123,7 @@ def wild_cluster_bootstrap(
     estimate = float(fit.estimates[i])
     distance = estimate - null
     # A set of signs and its opposite give one |t|; random draws can at best all fall below it.
-    floor = 2 / 2**g if every else max(1 / n_draws, 2 / (2.0 if weights == "rademacher" else 6.0) ** g)
+    floor = 2.0 ** (1 - g) if every else max(1 / n_draws, 2 * (2.0 if weights == "rademacher" else 6.0) ** -g)
     refused = floor_refusal(g, floor, 1 - conf_level)
     error = math.sqrt(parts.observed_variance)
     low, high = (math.nan, math.nan) if refused else inverted(parts, estimate, 1 - conf_level, error)
