@@ -450,6 +450,10 @@ def test_more_errors():
     rows = small([0, 1] * 6)
     with pytest.raises(DataError, match="rows name no cluster"):
         cluster_robust("y ~ t", rows.assign(school=rows["school"].where(rows["school"] > 0)), cluster="school")
+    with pytest.raises(DesignError, match="one group only: town"):
+        cluster_robust("y ~ town", rows.assign(town="a"), cluster="school")
+    with pytest.raises(DesignError, match="the same in every row"):
+        cluster_robust("y ~ t", rows.assign(y=3.0), cluster="school")
     with pytest.raises(DesignError, match="more than one cluster"):
         cluster_robust("y ~ x", rows.assign(town=rows["school"] // 2), cluster="school", absorb="town")
     with pytest.raises(DesignError, match="perfectly"):

@@ -77,8 +77,8 @@ def cluster_robust(
     DataError
         Columns the table lacks, rows without cluster, no complete row, a logit's outcome other than 0 and 1.
     DesignError
-        Columns made from each other, a stratum that differs within a cluster, a column the fixed effects swallow, perfect
-        prediction.
+        Columns made from each other, an outcome that does not vary, groups of which there is one only, a stratum that
+        differs within a cluster, a column the fixed effects swallow, perfect prediction.
     ParamsError
         An unknown kind, family, estimand or root; a formula that cannot be read; `absorb` where it cannot serve.
 

@@ -46,7 +46,7 @@ def rows_of(
     ParamsError
         A formula that cannot be read.
     DesignError
-        A stratum that differs within a cluster.
+        A stratum that differs within a cluster, an outcome that does not vary, a text column of one value.
     """
     parsed = parsed_formula(formula, where=where)
     named = [name for name in (cluster, weights, strata, absorb, arm) if name is not None]
@@ -57,12 +57,27 @@ def rows_of(
     used = data.loc[complete, list(dict.fromkeys([*variables, *named]))]
     if used.empty:
         raise DataError(where, "no row is complete", allowed="rows with every variable of the formula")
+    demand_groups(used[variables], where=where)
     y, x, names = matrices(parsed, used, where=where)
     code, clusters = coded(used[cluster], where=where, name=cluster)
     weight = None if weights is None else inputs.weights_of(used[weights], len(used), where=where)
     layer = None if strata is None else constant_within(used[strata], code, where=where, name=strata)
     rows = Rows(y, x, names, weight, code, clusters, layer, int((~complete).sum()))
     return (rows if absorb is None else absorbed(rows, used[absorb], where=where, name=absorb)), used
+
+
+def demand_groups(used: pd.DataFrame, *, where: str) -> None:
+    """Refuse text columns of a single value, which a formula would drop without a word."""
+    single = [
+        str(name) for name in used.columns if not pd.api.types.is_numeric_dtype(used[name]) and used[name].nunique() < 2
+    ]
+    if single:
+        raise DesignError(
+            f"{where}(formula)",
+            f"these columns name one group only: {', '.join(single)}",
+            allowed="two groups or more among the complete rows",
+            remedy="leave the column out of the formula, or collect the group that is lacking",
+        )
 
 
 def parsed_formula(formula: str, *, where: str) -> object:
@@ -98,6 +113,8 @@ def matrices(parsed: object, used: pd.DataFrame, *, where: str) -> tuple[np.ndar
     x = np.ascontiguousarray(np.asarray(both.rhs, dtype=float))
     if not (np.isfinite(y).all() and np.isfinite(x).all()):
         raise DataError(f"{where}(formula)", "gives infinite or missing values", allowed="finite numbers")
+    if np.ptp(y) == 0:
+        raise DesignError(f"{where}(formula)", "the outcome is the same in every row", allowed="an outcome that varies")
     return y, x, tuple(str(name) for name in both.rhs.columns)
 
 
