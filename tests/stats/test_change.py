@@ -310,6 +310,32 @@ def test_no_unserved_retest_is_refused_and_a_reliability_marks_the_formula(rng):
     assert found.table["conf_low"].le(found.table["remainder"]).all()
 
 
+def test_schools_that_serve_and_do_not_serve_share_their_level(rng):
+    """Served and unserved of one school move together, which lessens the error of the remainder: both ways must see it."""
+    n, schools = 6000, 50
+    school, served = np.arange(n) % schools, (rng.random(n) < 0.5).astype(float)
+    before = np.round(10 + 4 * rng.standard_normal(n))
+    after = np.round(10 + 0.7 * (before - 10) + 3 * rng.standard_normal(schools)[school] + 2 * rng.standard_normal(n))
+    plain = regression_to_mean(before, after, served, cutoff=12, cluster=school).table
+    drawn = regression_to_mean(before, after, served, cutoff=12, cluster=school, seed=1).table
+    assert plain["std_error"].to_numpy() == pytest.approx(drawn["std_error"].to_numpy(), rel=0.15)
+    assert plain.at[0, "std_error"] < 0.35 * math.hypot(3, 3) / math.sqrt(schools)
+
+
+def test_the_error_of_the_formula_is_that_of_a_mean_by_school():
+    """With known norms and reliability only the served pupils vary: error of a ratio over schools of unlike size."""
+    rng = np.random.default_rng(5)
+    school = np.repeat(np.arange(12), np.arange(2, 14))
+    before = rng.integers(20, 28, len(school)).astype(float)
+    after = before - 3 + np.arange(12)[school] * 0.3 + rng.integers(0, 4, len(school))
+    found = regression_to_mean(before, after, np.ones(len(school)), cutoff=20, cluster=school, reliability=(0.7, 0.0),
+                               population=(10.0, 5.0)).table.iloc[0]  # fmt: skip
+    left = (before - after) - 0.3 * (before - 10)
+    sums = np.bincount(school, weights=left - left.mean())
+    assert found["remainder"] == pytest.approx(left.mean(), abs=EXACT)
+    assert found["std_error"] == pytest.approx(math.sqrt(12 / 11 * (sums**2).sum()) / len(school), abs=EXACT)
+
+
 def test_errors_of_regression_to_the_mean():
     with pytest.raises(DesignError, match="fewer than two served pupils"):
         regression_to_mean([20, 21, 5], [10, 11, 5], [0, 0, 1], cutoff=20)
@@ -425,11 +451,15 @@ def test_an_allocation_is_the_same_in_any_order():
         allocation(["a", "b"], seed=1, ratio=[1, 0])
 
 
-def test_every_school_has_the_same_chance():
-    share = np.mean(
-        [(allocation(range(7), seed=s).table["arm"] == "programme").to_numpy() for s in range(2000)], axis=0
-    )
-    assert np.abs(share - 0.5).max() < 0.13
+def test_what_is_left_over_is_drawn_with_equal_chances():
+    from mhlib.stats.effects.power_allocation import remaining_arms
+
+    rng = np.random.default_rng(3)
+    last = np.array([remaining_arms(2, np.array([0, 1, 2]), np.zeros(3), rng) for _ in range(6000)])
+    # Each arm in each place a third of the time (four standard errors), and never twice in one stratum.
+    assert np.abs([(last[:, place] == arm).mean() - 1 / 3 for place in (0, 1) for arm in range(3)]).max() < 0.025
+    assert (last[:, 0] != last[:, 1]).all()
+    assert {remaining_arms(1, np.array([0, 1]), np.array([1.0, 0.0]), rng)[0] for _ in range(20)} == {1}
 
 
 # ---- loss ------------------------------------------------------------------------------------------------------------------

@@ -122,7 +122,8 @@ def cost_effectiveness(
 
     Notes
     -----
-    ICER = dC / dE; net benefit = price dE - dC. Resamples draw schools within arms.
+    ICER = dC / dE; net benefit = price dE - dC. Resamples draw schools within arms; where a school has pupils in both arms
+    that is cautious, for what its arms share is not taken out.
     References: Stinnett & Mullahy (1998); Fenwick et al. (2001); Ng, Diaz-Ordaz & Grieve (2016) for clusters.
     """
     where = "cost_effectiveness"

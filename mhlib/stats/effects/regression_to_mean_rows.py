@@ -63,7 +63,8 @@ def regression_to_mean(
     population : (mean, sd), optional
         Of the screen in all pupils, for the formula; taken from `before` when absent.
     n_boot, seed : int
-        With schools: resamples and their seed; without a seed the interval is linearised, t with schools - 1 df.
+        With schools: resamples and their seed; without a seed the interval is linearised, t with schools - 1 df. With 60
+        schools the first covers 93.6 %, the second 94 to 95 % (docs/calibration.md).
     conf_level : float
 
     Returns
