@@ -655,6 +655,8 @@ def test_errors_of_imputation():
     frame = pd.DataFrame({"x": np.arange(30.0), "y": [np.nan] * 22 + list(range(8)), "s": [1, 2] * 15})
     with pytest.raises(DesignError, match="fewer than ten values observed in y"):
         multiple_imputation(frame, m=2, seed=1)
+    with pytest.raises(DesignError, match="all values are equal in x"):
+        multiple_imputation(frame[["x", "s"]].assign(x=3), m=2, seed=1)
     with pytest.raises(DesignError, match="2 schools give no spread"):
         multiple_imputation(frame[["x", "s"]], m=2, seed=1, cluster="s")
     with pytest.raises(ParamsError, match="at least two imputations"):

@@ -124,7 +124,7 @@ def multiple_imputation(
     DataError
         Text in a column, a row without a school.
     DesignError
-        A column with fewer than ten observed values; no school at all; fewer than five schools.
+        A column with fewer than ten observed values or without any spread; fewer than five schools.
     ParamsError
         An unknown method, fewer than two imputations, no iteration, a missing seed.
 
@@ -147,6 +147,8 @@ def multiple_imputation(
     how = methods_of(method, names, holes, where=where)
     if short := [name for name, rows in zip(names, holes, strict=True) if len(values) - len(rows) < 10]:
         raise DesignError(where, f"fewer than ten values observed in {', '.join(short)}", remedy="leave the column out")
+    if still := [name for name, column in zip(names, values.T, strict=True) if np.nanstd(column) == 0]:
+        raise DesignError(where, f"all values are equal in {', '.join(still)}", remedy="leave the column out")
     school, n_schools = np.zeros(len(values), dtype=int), 1
     if cluster is not None:
         school, n_schools = inputs.codes(data[cluster], where=where, name=cluster)
