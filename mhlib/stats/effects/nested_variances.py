@@ -12,11 +12,15 @@ from mhlib.stats.effects.nested_optimise import ZERO
 from mhlib.stats.intervals import critical, on_log, on_logit
 from mhlib.stats.terms import term_frame
 
+# An error so many times the variance: its logarithm says nothing any more.
+VAGUE = 10.0
+
 
 def variance_table(fit: NestedFit, conf_level: float) -> pd.DataFrame:
     """Variances and covariances, Wald interval on the log scale for variances and plain for a covariance.
 
-    A variance of zero has no standard error and no upper end here: :func:`variance_profile` gives one.
+    A variance of zero, or one that is small beside its error, has no standard error and no upper end here:
+    :func:`variance_profile` gives one.
     """
     rows, zero = [], at_boundary(fit)
     for level, part, _, array in components(fit):
@@ -27,7 +31,7 @@ def variance_table(fit: NestedFit, conf_level: float) -> pd.DataFrame:
             low, high, sd = value - half, value + half, math.nan
             if level in zero:
                 low = high = error = math.nan
-        elif value < (ZERO * fit.sigma) ** 2:
+        elif value < (ZERO * fit.sigma) ** 2 or error > VAGUE * value:
             low, high, sd, error = 0.0, math.nan, math.sqrt(max(value, 0.0)), math.nan
         else:
             (low, high), sd = on_log(value, error / value, conf_level), math.sqrt(value)
@@ -60,7 +64,7 @@ def icc_table(fit: NestedFit, conf_level: float) -> pd.DataFrame:
         for within, chosen in (("share", np.arange(len(parts)) == place), ("alike", np.arange(len(parts)) <= place)):
             value, error = share_of(values, covariance, chosen)
             low, high = on_logit(value, error, conf_level)
-            if value < ZERO**2:
+            if value < ZERO**2 or error > VAGUE * value:
                 low, high, error = 0.0, math.nan, math.nan
             row = {"estimate": value, "std_error": error, "conf_low": low, "conf_high": high}
             rows.append(
