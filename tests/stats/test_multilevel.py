@@ -560,6 +560,26 @@ def test_type_three_tests_see_rows_that_come_late():
     np.testing.assert_allclose(found["estimate"], beta["statistic"].iloc[1:] ** 2, rtol=1e-8)
 
 
+def test_chinese_names_spaces_and_nullable_columns():
+    data = city(1, schools=10)
+    plain = multilevel("y ~ arm * g + time + C(k)", data.assign(g=data["pupil"] % 2, k=data["pupil"] % 3), groups=SCHOOL)
+    data["学校"], data["成绩"], data["是否 干预"] = "s" + data["school"].astype(str), data["y"].astype("Float64"), data["arm"]
+    data["性别"], data["k"] = (data["pupil"] % 2 == 1).astype("boolean"), (data["pupil"] % 3).astype("Int64")
+    found = multilevel("成绩 ~ `是否 干预` * 性别 + time + C(k)", data, groups=["学校", "class", "pupil"])
+    np.testing.assert_allclose(found.fixed.iloc[:, 1:], plain.fixed.iloc[:, 1:], rtol=1e-7)
+    assert list(found.fixed["term"])[-2:] == ["C(k)[T.2]", "是否 干预:性别"]
+    one, other = term_tests(found).to_frame(), term_tests(plain).to_frame()
+    np.testing.assert_allclose(one.iloc[:, 1:], other.iloc[:, 1:], rtol=1e-7)
+    text = data.assign(**{"是否 干预": np.where(data["arm"] == 1, "新", "旧")})
+    coded = multilevel("成绩 ~ `是否 干预` * 性别 + time + C(k)", text, groups=["学校", "class", "pupil"])
+    assert list(term_tests(coded).to_frame()["term"]) == ["是否 干预", "性别", "time", "C(k)", "是否 干预:性别"]
+    means = compare_means(coded, "是否 干预", by="性别", reference="旧", adjust="none").to_frame()
+    # numpy's bool has become a number on the way: both ways of asking give the same differences
+    same = compare_means(found, "是否 干预", by="性别", reference=0, adjust="none").to_frame()
+    np.testing.assert_allclose(means["estimate"], same["estimate"], rtol=1e-7)
+    assert list(same["term"]) == ["1 - 0 | 性别=0", "1 - 0 | 性别=1"]
+
+
 def test_contrasts_by_name(fits):
     found = fits["ortho_intercept"]
     rows = {"at 8": {"Sex[T.Female]": 1, "c:Sex[T.Female]": -3}, "at 14": {"Sex[T.Female]": 1, "c:Sex[T.Female]": 3}}

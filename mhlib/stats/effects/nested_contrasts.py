@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ast
 import math
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
@@ -233,9 +234,8 @@ def recoded(design: Design, own: np.ndarray, coding: str) -> tuple[np.ndarray, d
     from formulaic import ModelSpec
 
     spec = design.spec
-    named = {str(factor): coded(str(factor), coding) for factor in spec.factors if is_categorical(spec, str(factor))}
     terms = [term for term in spec.terms if str(term) not in ("1", "0")]
-    pieces = [":".join(named.get(str(factor), str(factor)) for factor in term.factors) for term in terms]
+    pieces = [":".join(coded(factor, coding, spec) for factor in term.factors) for term in terms]
     other = ModelSpec(
         formula=" + ".join(["0" if design.intercept is None else "1", *pieces]),
         transform_state=dict(spec.transform_state),
@@ -255,17 +255,24 @@ def recoded(design: Design, own: np.ndarray, coding: str) -> tuple[np.ndarray, d
     return map_, {str(term): place for term, place in zip(terms, slices, strict=True)}
 
 
-def is_categorical(spec: object, factor: str) -> bool:
-    """Whether a factor of the formula is coded by contrasts."""
-    state = spec.encoder_state.get(factor)
-    return state is not None and state[0].value == "categorical"
-
-
-def coded(factor: str, coding: str) -> str:
-    """A factor's expression under one coding."""
-    tree = ast.parse(factor, mode="eval").body if not factor.startswith("`") else None
+def coded(factor: object, coding: str, spec: object) -> str:
+    """A factor's expression, under one coding if it is categorical."""
+    text, state = str(factor.expr), spec.encoder_state.get(str(factor))
+    plain = factor.eval_method.value == "lookup"
+    shown = f"`{text}`" if plain and not text.isidentifier() else text
+    if state is None or state[0].value != "categorical":
+        return shown
+    # A name in backquotes inside C(...) is no Python: it gives way to one that is while the call is read.
+    quoted = re.findall(r"`[^`]+`", text)
+    names = {f"quoted{i}_": name for i, name in enumerate(quoted)}
+    for name, original in names.items():
+        text = text.replace(original, name)
+    tree = None if plain else ast.parse(text, mode="eval").body
     if isinstance(tree, ast.Call) and getattr(tree.func, "id", "") == "C":
         kept = [word for word in tree.keywords if word.arg != "contrasts"]
         rest = "".join(f", {word.arg}={ast.unparse(word.value)}" for word in kept)
-        return f"C({ast.unparse(tree.args[0])}, {coding}{rest})"
-    return f"C({factor}, {coding})"
+        found = f"C({ast.unparse(tree.args[0])}, {coding}{rest})"
+        for name, original in names.items():
+            found = found.replace(name, original)
+        return found
+    return f"C({shown}, {coding})"

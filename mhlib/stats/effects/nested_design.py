@@ -135,8 +135,10 @@ def plain(column: pd.Series) -> object:
     """A column as formulaic reads it: floats for nullable numbers, categories only where there are rows."""
     if isinstance(column.dtype, pd.CategoricalDtype):
         return column.cat.remove_unused_categories().array
-    if pd.api.types.is_extension_array_dtype(column.dtype) and pd.api.types.is_numeric_dtype(column.dtype):
-        return column.to_numpy(dtype=float)
+    kinds = pd.api.types
+    if kinds.is_extension_array_dtype(column.dtype) and kinds.is_numeric_dtype(column.dtype):
+        whole = kinds.is_integer_dtype(column.dtype), kinds.is_bool_dtype(column.dtype)
+        return column.to_numpy(dtype=np.int64 if whole[0] else bool if whole[1] else float)
     return column.array
 
 
@@ -237,10 +239,11 @@ def described(spec: object, frame: pd.DataFrame) -> tuple[dict[str, list], dict[
     return levels, numbers
 
 
-def few_values(column: np.ndarray) -> list[float]:
+def few_values(column: np.ndarray) -> list[float | int]:
     """Distinct values, or one more than are few when there are many."""
     head = np.unique(column[:1000])
-    return list(head if len(head) > MOST_VALUES else np.unique(column))
+    found = head if len(head) > MOST_VALUES else np.unique(column)
+    return [int(value) if value == int(value) else float(value) for value in found[: MOST_VALUES + 1]]
 
 
 def spread_sample(frame: pd.DataFrame, levels: dict[str, list], x: np.ndarray) -> pd.DataFrame:
