@@ -75,7 +75,10 @@ def read(name: str) -> pd.DataFrame:
     data = pd.read_csv(ORACLE / f"multilevel_{name}.csv")
     if name == "orthodont":
         data["Sex"] = pd.Categorical(data["Sex"], categories=["Male", "Female"])
-        data["c"], data["a"] = data["age"] - 11, pd.Categorical(data["age"].astype(int).astype(str), ["8", "10", "12", "14"])
+        data["c"], data["a"] = (
+            data["age"] - 11,
+            pd.Categorical(data["age"].astype(int).astype(str), ["8", "10", "12", "14"]),
+        )
     if name == "btheb":
         data["treatment"] = pd.Categorical(data["treatment"], categories=["TAU", "BtheB"])
         data["month"] = data["time"].astype(str)
@@ -378,7 +381,10 @@ def test_btheb(shared_data):
         "bdi ~ bdi_pre + month + C(treatment, contr.treatment('TAU')) + drug + length", long, groups="id", method="ml"
     )
     terms = found.fixed.set_index("term")
-    assert (round(terms.loc["drug[T.Yes]", "estimate"], 6), round(terms.loc["month", "estimate"], 6)) == (-2.824952, -0.704765)
+    assert (round(terms.loc["drug[T.Yes]", "estimate"], 6), round(terms.loc["month", "estimate"], 6)) == (
+        -2.824952,
+        -0.704765,
+    )
     row = terms.loc["C(treatment, contr.treatment('TAU'))[T.BtheB]"]
     assert (round(row["estimate"], 6), round(row["std_error"], 4)) == (-2.329083, 1.6704)
     assert list(found.variances["sd"].round(3)) == [6.984, 5.014]
@@ -562,8 +568,14 @@ def test_type_three_tests_see_rows_that_come_late():
 
 def test_chinese_names_spaces_and_nullable_columns():
     data = city(1, schools=10)
-    plain = multilevel("y ~ arm * g + time + C(k)", data.assign(g=data["pupil"] % 2, k=data["pupil"] % 3), groups=SCHOOL)
-    data["学校"], data["成绩"], data["是否 干预"] = "s" + data["school"].astype(str), data["y"].astype("Float64"), data["arm"]
+    plain = multilevel(
+        "y ~ arm * g + time + C(k)", data.assign(g=data["pupil"] % 2, k=data["pupil"] % 3), groups=SCHOOL
+    )
+    data["学校"], data["成绩"], data["是否 干预"] = (
+        "s" + data["school"].astype(str),
+        data["y"].astype("Float64"),
+        data["arm"],
+    )
     data["性别"], data["k"] = (data["pupil"] % 2 == 1).astype("boolean"), (data["pupil"] % 3).astype("Int64")
     found = multilevel("成绩 ~ `是否 干预` * 性别 + time + C(k)", data, groups=["学校", "class", "pupil"])
     np.testing.assert_allclose(found.fixed.iloc[:, 1:], plain.fixed.iloc[:, 1:], rtol=1e-7)
@@ -578,6 +590,13 @@ def test_chinese_names_spaces_and_nullable_columns():
     same = compare_means(found, "是否 干预", by="性别", reference=0, adjust="none").to_frame()
     np.testing.assert_allclose(means["estimate"], same["estimate"], rtol=1e-7)
     assert list(same["term"]) == ["1 - 0 | 性别=0", "1 - 0 | 性别=1"]
+
+
+def test_type_three_tests_know_a_rare_combination():
+    data = city(15, schools=20, pupils=20)
+    data["kind"] = np.where(data.index == len(data) - 1, "rare", np.where(data.index % 2, "a", "b"))
+    found = term_tests(multilevel("y ~ kind + arm", data, groups=SCHOOL)).to_frame().set_index("term")
+    assert found.loc["kind", "num_df"] == 2 and len(data) > 2000
 
 
 def test_contrasts_by_name(fits):
@@ -601,7 +620,9 @@ def test_contrasts_by_name(fits):
 
 def test_a_boundary_fit_says_so_and_equals_the_model_without_it():
     rng = np.random.default_rng(8)
-    data = pd.DataFrame({"s": np.repeat(np.arange(20), 12), "c": np.repeat(np.arange(60), 4), "x": rng.normal(size=240)})
+    data = pd.DataFrame(
+        {"s": np.repeat(np.arange(20), 12), "c": np.repeat(np.arange(60), 4), "x": rng.normal(size=240)}
+    )
     data["y"] = rng.normal(size=240) + rng.normal(size=60)[data["c"]] * 0.8
     data["y"] -= data.groupby("s")["y"].transform("mean")
     both, one = multilevel("y ~ x", data, groups=["s", "c"]), multilevel("y ~ x", data, groups="c")
@@ -617,6 +638,20 @@ def test_a_boundary_fit_says_so_and_equals_the_model_without_it():
     flat = multilevel("y ~ x", data, groups=["s", "c"])
     assert flat.boundary == ("s", "c") and flat.converged and flat.fixed["df"].tolist() == pytest.approx([238, 238])
     assert (flat.icc["estimate"] == 0).all() and (flat.icc["conf_low"] == 0).all()
+
+
+def test_a_slope_that_its_intercept_foretells_is_said():
+    # Pupils who start high rise as much as they start: correlation 1.
+    rng = np.random.default_rng(1)
+    data = pd.DataFrame({"pupil": np.repeat(np.arange(60), 4), "time": np.tile(np.arange(4.0), 60)})
+    data["y"] = rng.normal(size=60)[data["pupil"]] * (1 + data["time"]) + 1e-1 * rng.normal(size=240)
+    found = multilevel("y ~ time", data, groups="pupil", slope="time")
+    assert found.boundary == ("pupil",) and found.converged
+    rows = found.variances.set_index("part")
+    assert rows.loc["covariance", "estimate"] == pytest.approx(
+        rows.loc["intercept", "sd"] * rows.loc["slope", "sd"], rel=1e-4
+    )
+    assert rows.loc["covariance", ["std_error", "conf_low", "conf_high"]].isna().all()
 
 
 def test_a_zero_that_is_a_saddle_is_left():
@@ -689,7 +724,9 @@ def test_refusals_say_what_to_do(change, options, error, text):
 def test_a_pupil_who_changed_class_is_refused_with_the_remedy():
     data = city(12)
     later = data["time"] == 2
-    data["class"] = np.where(later & (data["pupil"] % 5 == 0), data["school"] * 3 + (data["class"] + 1) % 3, data["class"])
+    data["class"] = np.where(
+        later & (data["pupil"] % 5 == 0), data["school"] * 3 + (data["class"] + 1) % 3, data["class"]
+    )
     crossed = data.groupby("pupil")["class"].nunique().gt(1).sum()
     with pytest.raises(DesignError) as caught:
         multilevel("y ~ arm", data, groups=SCHOOL)
