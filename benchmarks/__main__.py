@@ -18,7 +18,19 @@ from collections.abc import Callable
 for name in ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS"):
     os.environ.setdefault(name, "1")
 
-AREAS = ("roc", "decision", "verification", "reliability", "ordinal", "cfa", "irt", "dif", "robust", "multilevel", "change")
+AREAS = (
+    "roc",
+    "decision",
+    "verification",
+    "reliability",
+    "ordinal",
+    "cfa",
+    "irt",
+    "dif",
+    "robust",
+    "multilevel",
+    "change",
+)
 # A peer slower than this is timed once, without a warm-up.
 DEAR = 3.0
 
