@@ -127,7 +127,8 @@ def calibration(
     Errors of intercept and slope are those of logistic regression, with clusters or weights the sandwich's; of O/E and
     Brier linearised. Joint test: likelihood ratio on 2 df; Wald F within clusters or with weights.
     References: Cox (1958); Van Calster et al. (2016) J Clin Epidemiol 74:167; Austin & Steyerberg (2019) Stat Med 38:4051.
-    Checked against: tests/oracle/decision_calibration.csv (rms::val.prob, stats::loess, survey::svyglm).
+    Checked against: tests/oracle/decision_calibration.csv (rms::val.prob, stats::loess, survey::svyglm),
+    tests/oracle/dca_binary.csv (rms::val.prob on the data of dcurves).
     """
     where = "calibration"
     values = inputs.numeric(risk, where=where, name="risk")

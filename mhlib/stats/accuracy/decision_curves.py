@@ -111,7 +111,8 @@ def decision_curve(
     NB(t) = TP/n - FP/n * t/(1 - t); with prevalence pi, Se pi - (1 - Sp)(1 - pi) t/(1 - t). Avoided per 100 = 100
     (NB - NB_all)/(t/(1 - t)). NB is a mean over people, so its error and that of differences are analytic.
     References: Vickers & Elkin (2006) Med Decis Making 26:565; Vickers et al. (2008) BMC Med Inform Decis Mak 8:53;
-    Marsh et al. (2020) for inference. Checked against: tests/oracle/decision_net_benefit.csv (plain R, survey::svymean).
+    Marsh et al. (2020) for inference. Checked against: tests/oracle/decision_net_benefit.csv (plain R, survey::svymean),
+    tests/oracle/dca_binary.csv (dcurves).
     """
     where = "decision_curve"
     frame = pd.DataFrame(rules) if not isinstance(rules, pd.Series) else rules.to_frame(rules.name or "rule")

@@ -79,8 +79,9 @@ def nonignorable_verification(
     -----
     P(D | T, X) and P(V | T, X, D) are logistic with main effects; the likelihood sums over the status of the
     unverified. Identified only through these model forms: a point of a sensitivity analysis, never the headline.
-    Reference: Kosinski & Barnhart (2003) Biometrics 59:163, who reach the same maximum by EM.
-    Checked against: a planted dependence in tests/stats/test_verification.py.
+    Reference: Kosinski & Barnhart (2003) Biometrics 59:163, with a related
+    factorisation, P(D | X) P(T | D, X) P(V | T, D, X), fitted by EM; its maximum need not be the same.
+    Checked against: a planted dependence in tests/stats/test_verification.py; tests/oracle/spect_counts.csv.
     """
     where = "nonignorable_verification"
     inputs.open_unit(conf_level, where=where, name="conf_level")
