@@ -19,12 +19,12 @@ from mhlib.stats.accuracy.calibration_of_risk import (
 )
 from mhlib.stats.accuracy.decision_curves import decision_curve, decision_curve_from_counts, decision_optimism_check
 from mhlib.stats.accuracy.local_regression import loess, loess_direct, place_of_cut
-from mhlib.stats.accuracy.multiplicity import benjamini_hochberg, holm
 from mhlib.stats.accuracy.paired_tests import compare_tests, compare_tests_from_counts
 from mhlib.stats.accuracy.screening_stages import ScreeningStage, net_accuracy
 from mhlib.stats.accuracy.subgroup_cutoffs import cutoffs_by_group
 from mhlib.stats.accuracy.subgroup_table import subgroup_accuracy, subgroup_accuracy_from_counts
 from mhlib.stats.accuracy.yield_of_screening import screening_yield
+from mhlib.stats.multiplicity import benjamini_hochberg, holm
 
 ORACLE = Path(__file__).resolve().parents[1] / "oracle"
 ROWS = pd.read_csv(ORACLE / "decision_rows.csv")

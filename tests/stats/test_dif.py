@@ -13,6 +13,7 @@ from mhlib.findings import Refused
 from mhlib.stats.measurement import dif_classes as classes
 from mhlib.stats.measurement.dif_items import dif, dif_from_counts
 from mhlib.stats.measurement.dif_shift import dif_impact
+from mhlib.stats.multiplicity import benjamini_hochberg, holm
 
 ORACLE = Path(__file__).resolve().parents[1] / "oracle"
 VERBAL = pd.read_csv(ORACLE / "dif_verbal_rows.csv")
@@ -234,9 +235,9 @@ def test_holm_and_benjamini_hochberg_equal_statsmodels(rng):
     from statsmodels.stats.multitest import multipletests
 
     p = rng.random(17) ** 3
-    assert classes.holm(p) == pytest.approx(multipletests(p, method="holm")[1])
-    assert classes.benjamini_hochberg(p) == pytest.approx(multipletests(p, method="fdr_bh")[1])
-    assert np.isnan(classes.holm(np.array([np.nan, 0.01]))).tolist() == [True, False]
+    assert holm(p) == pytest.approx(multipletests(p, method="holm")[1])
+    assert benjamini_hochberg(p) == pytest.approx(multipletests(p, method="fdr_bh")[1])
+    assert np.isnan(holm(np.array([np.nan, 0.01]))).tolist() == [True, False]
 
 
 def test_regression_equals_statsmodels(rng):

@@ -17,6 +17,7 @@ from mhlib.stats.accuracy.counts import count_scores, demand_both, demand_direct
 from mhlib.stats.accuracy.placements import Cluster, Placements, clustered_covariance, influences, placements
 from mhlib.stats.accuracy.roc_curve import UNVERIFIED, RocResult
 from mhlib.stats.intervals import wald
+from mhlib.stats.multiplicity import holm
 from mhlib.stats.terms import term_frame
 
 # Cells of the joint table of two scores up to which it is smaller than the rows are slow.
@@ -256,15 +257,6 @@ def pairwise(names: list[str], aucs: np.ndarray, covariance: np.ndarray, conf_le
         rows.append({"term": f"{names[j]} - {names[i]}", "estimate": difference, "std_error": std_error, **bounds})
     table = pd.DataFrame(rows)
     return table.assign(p_holm=holm(table["p_value"].to_numpy()))
-
-
-def holm(p_values: np.ndarray) -> np.ndarray:
-    """Holm's (1979) step-down p-values; a p that is NaN stays so and counts as no test."""
-    adjusted, order = np.full(len(p_values), math.nan), np.argsort(p_values)
-    order = order[: int(np.isfinite(p_values).sum())]
-    steps = p_values[order] * np.arange(len(order), 0, -1)
-    adjusted[order] = np.minimum(np.maximum.accumulate(steps), 1)
-    return adjusted
 
 
 def compare_roc_independent(first: RocResult, second: RocResult, *, conf_level: float = 0.95) -> RocComparison:

@@ -12,7 +12,6 @@ from mhlib.errors import DataError, DesignError, ParamsError
 from mhlib.findings import Refused
 from mhlib.stats import inputs
 from mhlib.stats.accuracy.counts import demand_direction
-from mhlib.stats.accuracy.multiplicity import benjamini_hochberg, holm
 from mhlib.stats.accuracy.subgroup_auc import group_areas
 from mhlib.stats.accuracy.subgroup_estimates import (
     MEASURES,
@@ -25,6 +24,7 @@ from mhlib.stats.accuracy.subgroup_estimates import (
 )
 from mhlib.stats.accuracy.subgroup_people import CORRECTIONS, Screened, grouping_codes, people_by_group, tested_people
 from mhlib.stats.accuracy.subgroup_refusals import FEWEST_CASES, FEWEST_VERIFIED, group_refusals
+from mhlib.stats.multiplicity import benjamini_hochberg, holm
 from mhlib.stats.terms import term_frame
 
 

@@ -13,6 +13,7 @@ from scipy.optimize import brentq
 from mhlib.errors import DesignError, ParamsError
 from mhlib.stats import inputs
 from mhlib.stats.accuracy.counts import score_levels
+from mhlib.stats.accuracy.placements import areas
 from mhlib.stats.accuracy.verification_counts import VerificationCounts, tested_rows
 from mhlib.stats.accuracy.verification_models import MODELS, Rates, disease_rates
 from mhlib.stats.accuracy.verification_patterns import (
@@ -23,7 +24,7 @@ from mhlib.stats.accuracy.verification_patterns import (
     patterns_of_rows,
     patterns_of_tables,
 )
-from mhlib.stats.accuracy.verification_roc import areas, bands_of
+from mhlib.stats.accuracy.verification_roc import bands_of
 from mhlib.stats.accuracy.verification_shares import linear_forms, predicted_shares
 from mhlib.stats.intervals import on_logit
 from mhlib.stats.terms import term_frame

@@ -10,6 +10,7 @@ import numpy as np
 from mhlib.errors import DesignError, ParamsError
 from mhlib.stats import inputs
 from mhlib.stats.accuracy.counts import ScoreCounts, demand_both, demand_direction, score_levels
+from mhlib.stats.accuracy.placements import areas
 from mhlib.stats.accuracy.roc_curve import RocResult, curve_points
 from mhlib.stats.accuracy.verification import inverse_probability
 from mhlib.stats.accuracy.verification_counts import reference_rows
@@ -271,13 +272,6 @@ def corrected_counts(
             return case * up, noncase * up
         rate = np.nan_to_num((case @ member) / verified, nan=0.0)[:, band]
     return rate * (noncase + case + unseen), (1 - rate) * (noncase + case + unseen)
-
-
-def areas(case: np.ndarray, noncase: np.ndarray) -> np.ndarray:
-    """AUC of each of many pairs of counts by rising score, shape (b,); NaN where a side is empty."""
-    below = np.cumsum(noncase, axis=1) - noncase / 2
-    with np.errstate(invalid="ignore", divide="ignore"):
-        return (case * below).sum(axis=1) / (case.sum(axis=1) * noncase.sum(axis=1))
 
 
 def boot_record(

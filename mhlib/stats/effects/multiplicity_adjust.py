@@ -10,8 +10,8 @@ import pandas as pd
 
 from mhlib.errors import DataError, ParamsError
 from mhlib.stats import inputs
-from mhlib.stats.accuracy.multiplicity import benjamini_hochberg, holm
 from mhlib.stats.effects.wild_clusters import WildBootstrapResult
+from mhlib.stats.multiplicity import benjamini_hochberg, holm
 from mhlib.stats.terms import term_frame
 
 METHODS = {"holm": "Holm (1979)", "bh": "Benjamini & Hochberg (1995)"}

@@ -63,23 +63,3 @@ def _of_gain(gain: np.ndarray, p_value: np.ndarray, moderate: float, large: floa
     """A, B or C by two bounds, A when not significant at 5 %."""
     small = ~(p_value < 0.05) | ~(gain >= moderate)
     return CLASSES[np.where(small, 0, np.where(gain >= large, 2, 1))]
-
-
-def holm(p_values: np.ndarray) -> np.ndarray:
-    """Holm's (1979) step-down p values; an undefined test counts for nothing and stays NaN."""
-    return _stepwise(p_values, lambda p, m: np.maximum.accumulate(p * np.arange(m, 0, -1)))
-
-
-def benjamini_hochberg(p_values: np.ndarray) -> np.ndarray:
-    """Benjamini and Hochberg's (1995) step-up p values; NaN stays NaN."""
-    return _stepwise(p_values, lambda p, m: np.minimum.accumulate((p * m / np.arange(1, m + 1))[::-1])[::-1])
-
-
-def _stepwise(p_values: np.ndarray, adjust: object) -> np.ndarray:
-    """Adjust the defined p values in rising order and give them back in their own order."""
-    out = np.full(len(p_values), np.nan)
-    known = np.flatnonzero(~np.isnan(p_values))
-    order = known[np.argsort(p_values[known], kind="stable")]
-    if len(order):
-        out[order] = np.minimum(adjust(p_values[order], len(order)), 1)
-    return out

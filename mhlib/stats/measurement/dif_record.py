@@ -14,6 +14,7 @@ from mhlib.stats.measurement.dif_counts import Tables
 from mhlib.stats.measurement.dif_mantel import breslow_day, mantel
 from mhlib.stats.measurement.dif_regression import regressions
 from mhlib.stats.measurement.dif_rule import Rule
+from mhlib.stats.multiplicity import benjamini_hochberg, holm
 from mhlib.stats.terms import TERM_COLUMNS
 
 
@@ -94,9 +95,7 @@ def table_of(tables: Tables, rule: Rule) -> Found:
         table = mantel_table(tables, rule)
     else:
         table, by_group = regressions(tables, rule)
-    table["p_holm"], table["p_bh"] = (
-        adjust(table["p_value"].to_numpy()) for adjust in (classes.holm, classes.benjamini_hochberg)
-    )
+    table["p_holm"], table["p_bh"] = (adjust(table["p_value"].to_numpy()) for adjust in (holm, benjamini_hochberg))
     flagged = flags(table, rule)
     return Found(table.assign(flagged=flagged), by_group, flagged)
 

@@ -15,7 +15,7 @@ from mhlib.stats.intervals import critical
 from mhlib.stats.measurement.irt_answers import Answers, coded_answers
 from mhlib.stats.measurement.irt_dif_effects import item_curves, item_effects, mean_shift, total_shift
 from mhlib.stats.measurement.irt_dif_models import TwoGroups, ratio_test, sound, two_groups
-from mhlib.stats.measurement.irt_item_fit import adjusted
+from mhlib.stats.multiplicity import benjamini_hochberg, holm
 from mhlib.stats.terms import term_frame
 
 LEAST_PEOPLE, LEAST_ANCHORS, ROUNDS = 200, 2, 10
@@ -233,7 +233,7 @@ def flagged_table(
     """Tests and sizes of every candidate with `freed` items free."""
     values = np.concatenate(answers.values)
     table = pd.DataFrame([tested_item(models, answers.names[j], j, freed, values) for j in candidates])
-    table["p_holm"], table["p_bh"] = adjusted(table["p_value"].to_numpy())
+    table["p_holm"], table["p_bh"] = (adjust(table["p_value"].to_numpy()) for adjust in (holm, benjamini_hochberg))
     table["flagged"] = (table["p_holm"] <= alpha) & (table["wabc"] >= min_area)
     leading = ["item", "statistic", "df", "p_value", "p_holm", "p_bh"]
     return table[[*leading, *(name for name in table.columns if name not in leading)]]

@@ -13,6 +13,7 @@ from mhlib.stats.measurement.graded_c2 import complete_model
 from mhlib.stats.measurement.graded_model import GradedResponseResult, refused_model
 from mhlib.stats.measurement.irt_problem import POINTS, point_weights
 from mhlib.stats.measurement.irt_sum_scores import item_parts, sum_score_probabilities, without_each
+from mhlib.stats.multiplicity import benjamini_hochberg, holm
 from mhlib.stats.terms import term_frame
 
 
@@ -68,7 +69,7 @@ def item_fit(model: GradedResponseResult, *, min_expected: float = 1.0) -> ItemF
         p = float(stats.chi2.sf(value, df)) if df > 0 else np.nan
         rows.append({"item": name, "statistic": value, "df": df, "p_value": p, "rmsea": np.sqrt(excess)})
     table = pd.DataFrame(rows)
-    table["p_holm"], table["p_bh"] = adjusted(table["p_value"].to_numpy())
+    table["p_holm"], table["p_bh"] = (adjust(table["p_value"].to_numpy()) for adjust in (holm, benjamini_hochberg))
     return ItemFitResult(
         items=table[["item", "statistic", "df", "p_value", "p_holm", "p_bh", "rmsea"]],
         n_used=whole.n_used,
@@ -76,17 +77,6 @@ def item_fit(model: GradedResponseResult, *, min_expected: float = 1.0) -> ItemF
         method="S-X2 item fit, Holm and Benjamini-Hochberg over items",
         conf_level=model.conf_level,
     )
-
-
-def adjusted(p: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """Holm's and Benjamini-Hochberg's adjusted p-values; NaN stays NaN and does not count as a test."""
-    holm, bh = np.full(len(p), np.nan), np.full(len(p), np.nan)
-    seen = np.flatnonzero(~np.isnan(p))
-    order, m = seen[np.argsort(p[seen], kind="stable")], len(seen)
-    rank = np.arange(m)
-    holm[order] = np.minimum(np.maximum.accumulate(p[order] * (m - rank)), 1)
-    bh[order] = np.minimum(np.minimum.accumulate((p[order] * m / (rank + 1))[::-1])[::-1], 1)
-    return holm, bh
 
 
 def rank_steps(model: GradedResponseResult) -> list[np.ndarray]:

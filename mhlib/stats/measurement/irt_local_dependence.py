@@ -12,10 +12,10 @@ from mhlib.findings import Refused
 from mhlib.stats.measurement.graded_model import GradedResponseResult, refused_model
 from mhlib.stats.measurement.graded_precision import posterior_moments
 from mhlib.stats.measurement.irt_curves import Layout, sum_by_item
-from mhlib.stats.measurement.irt_item_fit import adjusted
 from mhlib.stats.measurement.irt_likelihood import indicators
 from mhlib.stats.measurement.irt_moments import ranks_of
 from mhlib.stats.measurement.irt_problem import POINTS, point_weights
+from mhlib.stats.multiplicity import benjamini_hochberg, holm
 from mhlib.stats.terms import term_frame
 
 
@@ -87,7 +87,7 @@ def local_dependence(model: GradedResponseResult, *, threshold: float = 0.2) -> 
         row = pair_statistic(observed[a, b], implied[a, b])
         rows.append({"first": model.names[i], "second": model.names[j], **row, "q3": q3[i, j]})
     table = pd.DataFrame(rows)
-    table["p_holm"], table["p_bh"] = adjusted(table["p_value"].to_numpy())
+    table["p_holm"], table["p_bh"] = (adjust(table["p_value"].to_numpy()) for adjust in (holm, benjamini_hochberg))
     table["q3_excess"] = table["q3"] - table["q3"].mean()
     table["flagged"] = table["q3_excess"] > threshold
     columns = ["first", "second", "statistic", "df", "p_value", "p_holm", "p_bh", "standardised"]

@@ -11,9 +11,9 @@ from scipy import stats
 
 from mhlib.errors import DataError, DesignError
 from mhlib.stats import inputs
-from mhlib.stats.measurement.dif_classes import holm
 from mhlib.stats.measurement.response_little import LittleTest, distinct_patterns, little_test
 from mhlib.stats.monitoring.proportions import proportion
+from mhlib.stats.multiplicity import holm
 from mhlib.stats.terms import term_frame
 
 
