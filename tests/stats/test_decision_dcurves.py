@@ -1,9 +1,9 @@
 """Calibration and net benefit on the data of dcurves (MIT; tests/oracle/README-data.md), to the digits printed.
 
 The values come from R 4.2.2 (dcurves 0.5.1, rms 6.5, loess of span 0.75). Calibration is that of a risk made wrong
-on purpose, p' = expit(0.5 + 1.3 logit p); net benefit is that of the risk as it came. The Hosmer-Lemeshow statistic that
-R gives here (27.8623788) is left out on purpose: it hangs on how the groups are cut, and says neither how large nor of
-which kind the error is; slope, calibration in the large and ICI do.
+on purpose, p' = expit(0.5 + 1.3 logit p); net benefit is that of the risk as it came. The Hosmer-Lemeshow statistic is
+no measure of ours, on purpose: it hangs on how the groups are cut, and says neither how large nor of which kind the error
+is; slope, calibration in the large and ICI do. R's figure (27.8623788) here holds the groups of risk that we show.
 """
 
 from pathlib import Path
@@ -59,6 +59,12 @@ def test_the_rows_are_the_750_with_105_events():
 def test_calibration_of_a_wrong_risk_equals_r(wrong, term):
     printed = PRINTED[term]
     assert getattr(wrong, term) == pytest.approx(float(printed), abs=half_a_digit(printed))
+
+
+def test_the_groups_of_risk_give_the_hosmer_lemeshow_statistic_of_r(wrong):
+    groups, expected = wrong.points, wrong.points["n"] * wrong.points["mean_risk"]
+    statistic = ((groups["n_case"] - expected) ** 2 / (expected * (1 - groups["mean_risk"]))).sum()
+    assert statistic == pytest.approx(27.8623788, abs=5e-8)
 
 
 def test_recalibration_undoes_what_was_done_to_the_risk(wrong):

@@ -592,3 +592,11 @@ def test_schools_of_dense_and_sparse_roads_agree():
     few, many = (schools_of(np.tile(run, k), np.tile(case, k), None, (np.tile(school, k), 2), 3) for k in (1, 40))
     assert isinstance(few, Schools)
     assert (40 * few.sums.toarray() == many.sums.toarray()).all()
+
+
+def test_the_point_nearest_to_the_upper_left_corner_is_that_of_proc():
+    """C1, wfns: pROC's 2.5 between whole grades is `>= 3` here."""
+    points = roc(ASAH["wfns"], ASAH["case"]).points
+    best = points.loc[((1 - points["sensitivity"]) ** 2 + (1 - points["specificity"]) ** 2).idxmin()]
+    assert best["cutoff"] == 3
+    assert (best["sensitivity"], best["specificity"]) == pytest.approx((0.6585366, 0.7916667), abs=5e-8)
