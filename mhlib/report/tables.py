@@ -19,6 +19,8 @@ from mhlib.report.vocabulary import COLUMNS, TERMS
 HIDDEN_BY_DEFAULT = ("std_error", "p_value", "method", "conf_low", "conf_high", "n_excluded", "n_items")
 # Columns whose text may be a name of the vocabulary.
 NAMED = ("term", "group", "subgroup")
+# No p-value is nought: a smaller one is written as below this.
+LEAST_P = 0.001
 NUMERIC = ("count", "proportion", "people_share", "money", "estimate", "p_value", "plan", "plan_share", "by_term")
 
 
@@ -41,6 +43,8 @@ def cell_text(name: str, value: object, row: dict[str, object], language: str, g
         return percent(float(value), gate.decimals(_people(row)))
     if kind == "plan_share":
         return percent(float(value), 1 if float(value) >= 0.01 else 2)
+    if kind == "p_value" and float(value) < LEAST_P:
+        return f"< {LEAST_P}"
     return number(float(value), _digits(name, row))
 
 

@@ -237,7 +237,7 @@ TERMS = {
     "method_begg_greenes_covariates": Word(message("Begg and Greenes, by group"), "text"),
     "method_begg_greenes_bands": Word(message("Begg and Greenes, by score"), "text"),
     "method_ipw_stated": Word(message("weighted by the stated chances"), "text"),
-    "method_imputed": Word(message("multiple imputation"), "text"),
+    "method_imputed": Word(message("multiple imputation, by result"), "text"),
     "choose_youden": Word(message("largest Youden's index"), "text"),
     "choose_cost": Word(message("least cost"), "text"),
     "choose_sensitivity": Word(message("least sensitivity kept"), "text"),

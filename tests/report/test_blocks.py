@@ -294,3 +294,12 @@ def test_money_does_not_give_the_people_back():
     gate = Gate.of("public")
     row = {"term": "yield_cost_total", "estimate": 8_257_088.0, "n_used": 125_227}
     assert gate.frame(pd.DataFrame([row]), where="t")["estimate"].tolist() == [8_260_000.0]
+
+
+def test_no_p_value_is_nought():
+    frame = pd.DataFrame({"group": ["a", "b"], "p_value": [1e-12, 0.04], "n_used": 500})
+    gated = Gate.of("public").frame(frame, where="t")
+    assert [row[1] for row in grid(gated, "en", Gate.of("public"), columns=["group", "p_value"])[2]] == [
+        "< 0.001",
+        "0.040",
+    ]

@@ -95,7 +95,6 @@ def _methods(data: Screened, params: Params) -> Drawn | Refused:
         calls["begg_greenes_covariates"] = {"method": "begg_greenes", "covariates": covariates}
     if (bands := score_bands(data, params)) is not None:
         calls["begg_greenes_bands"] = {"method": "begg_greenes", "covariates": bands}
-        calls["imputed"]["covariates"] = bands
     stated = verification_options(data, params)
     if stated["method"] == "ipw":
         calls["ipw_stated"] = {"method": "ipw", "verification_probability": stated["verification_probability"]}
@@ -119,7 +118,7 @@ def _methods(data: Screened, params: Params) -> Drawn | Refused:
 
 NAMES = {
     "begg_greenes": message("Begg and Greenes"), "begg_greenes_covariates": message("Begg and Greenes, by group"),
-    "begg_greenes_bands": message("Begg and Greenes, by score"), "imputed": message("multiple imputation"),
+    "begg_greenes_bands": message("Begg and Greenes, by score"), "imputed": message("multiple imputation, by result"),
     "ipw_stated": message("weighted by the stated chances"),
 }  # fmt: skip
 

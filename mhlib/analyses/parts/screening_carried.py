@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import math
 from typing import TYPE_CHECKING
+
+import pandas as pd
 
 from mhlib.analyses.parts.screened import Screened
 from mhlib.analyses.parts.screening_accuracy import cluster_of, verification_options
@@ -105,7 +108,14 @@ def _of_positives(data: Screened, params: Params) -> Drawn | Refused:
 def _rows(found: TwoByTwo | VerificationCorrected, *, predictive: bool) -> Drawn:
     frame = found.to_frame()
     table = frame[frame["term"].isin(PREDICTIVE) == predictive]
-    return Drawn(table=table[[name for name in ROW if name in table]].reset_index(drop=True))
+    return Drawn(table=_without_counts(table, found)[[name for name in ROW if name in table]].reset_index(drop=True))
+
+
+def _without_counts(table: pd.DataFrame, found: object) -> pd.DataFrame:
+    """A corrected share is not the ratio of the interviewed behind it: beside it their counts would contradict it."""
+    if isinstance(found, VerificationCorrected):
+        return table.assign(numerator=math.nan, denominator=math.nan)
+    return table
 
 
 def neighbours(data: Screened, params: Params) -> Listed | Refused:
@@ -122,4 +132,5 @@ def neighbours(data: Screened, params: Params) -> Listed | Refused:
         if all(both):
             label = f"{'≥' if params.direction == '>=' else '≤'} {cutoff}"
             results.append((label, verification_corrected(moved, scored["reference"], **shared)))
-    return Listed.of(results, terms=("sensitivity", "specificity", "ppv"))
+    found = Listed.of(results, terms=("sensitivity", "specificity", "ppv")).table
+    return Listed(table=found.drop(columns=["numerator", "denominator"]))

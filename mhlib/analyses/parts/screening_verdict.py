@@ -137,7 +137,7 @@ def _verification(result: ScreeningValidityResult) -> Light:
         )
     said = message("{seen} of {all} screen-negatives were interviewed; {missed} of them were cases.",
                    seen=Count(counts.fn + counts.tn), all=Count(counts.n_negative), missed=Count(counts.fn))  # fmt: skip
-    if counts.fn < ENOUGH_FALSE_NEGATIVES:
+    if counts.fn < ENOUGH_FALSE_NEGATIVES and counts.negative_unverified:
         said = message("{seen} of {all} screen-negatives were interviewed; fewer than {enough} of them were cases.",
                        seen=Count(counts.fn + counts.tn), all=Count(counts.n_negative), enough=ENOUGH_FALSE_NEGATIVES)  # fmt: skip
     if counts.negative_unverified == 0 or counts.fn >= ENOUGH_FALSE_NEGATIVES:
