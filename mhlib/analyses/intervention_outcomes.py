@@ -1,0 +1,88 @@
+"""Did pupils get better because of the programme, how sure are we, and for whom?
+
+Design      School- or class-randomised trial, wait-list, stepped wedge, staggered roll-out, service by a cut-off,
+            matched comparison, uncontrolled before-after, or a panel of units; the design is declared, and every
+            section asks what it allows.
+Estimand    Intention to treat: the difference between the arms as allocated, at the primary occasion, averaged over
+            pupils or over schools as the plan says; in service by a cut-off the difference at the cut-off.
+Assumptions Randomised: none beyond those of missing data. Roll-out: parallel trends without the programme. Cut-off:
+            nothing but the service jumps at the cut-off. Matched: everything that decides on the programme and the
+            outcome is measured. Before-after: none that could be believed; no effect is given.
+References  Pustejovsky & Tipton (2018) J Bus Econ Stat 36:672. White & Thompson (2005) Stat Med 24:993. Hedges (2007)
+            J Educ Behav Stat 32:341. Callaway & Sant'Anna (2021) J Econometrics 225:200. Kolesar & Rothe (2018) AER
+            108:2277. Jacobson & Truax (1991) J Consult Clin Psychol 59:12. CONSORT-cluster 2012, BMJ 345:e5661.
+"""
+
+from __future__ import annotations
+
+from typing import Literal
+
+from pydantic import Field
+
+from mhlib.analyses.parts.trial import Trial, trial_of
+from mhlib.data.sources import open_source
+from mhlib.data.trial import load_trial
+from mhlib.params import BaseParams
+
+SHARE, PUPILS, POINTS = {"unit": "proportion"}, {"unit": "pupils"}, {"unit": "points"}
+YUAN, SDS = {"unit": "yuan"}, {"unit": "SD"}
+DESIGNS = Literal["school_rct", "class_rct", "pupil_rct", "wait_list", "stepped_wedge", "staggered", "above_cutoff", "matched",
+                  "before_after", "panel"]  # fmt: skip
+UNITS = Literal["pupil_pid", "class_pid", "school_pid", "unit"]
+
+
+# fmt: off
+class Params(BaseParams):
+    """What one run of this evaluation needs to know."""
+
+    design: DESIGNS = Field(description="how it was decided who is served, and when")
+    allocated: UNITS = Field(description="what was allocated: pupils, classes or schools")
+    arms: list[str] = Field(["control", "intervention"], min_length=1, description="the control first; the second is compared with it")
+    tables: dict[str, str] = Field({}, description="role: table name, where the source holds several tables")
+    where: dict[str, bool | int | float | str | list[str]] = Field({}, description="column of the source: value of the rows to keep")
+    occasions: dict[str, str] = Field({}, description="occasion: column (a city's table: its own name), in the order of time")
+    baseline: str = Field("", description="occasion before the programme; empty for none")
+    primary: str = Field("", description="occasion of the primary outcome")
+    outcome: str = Field(description="name of the outcome, as the plan has it")
+    outcome_low: float | None = Field(None, description="lowest possible score", json_schema_extra=POINTS)
+    outcome_high: float | None = Field(None, description="highest possible score", json_schema_extra=POINTS)
+    better: Literal["lower", "higher"] = Field("lower", description="which direction of the outcome is better")
+    estimand: Literal["pupil", "school"] = Field("pupil", description="averaged over pupils or over schools")
+    alpha: float = Field(0.05, gt=0, lt=0.5, description="size of the primary test", json_schema_extra=SHARE)
+    planned_on: str = Field("", description="day the plan was frozen, year-month-day; empty: everything is exploratory")
+    registered: str = Field("", description="where the plan is registered")
+    deviations: list[str] = Field([], description="what was done otherwise than planned, a sentence each")
+    programme: dict[str, str] = Field({}, description="what was done, by whom, how often (TIDieR), as it is to be printed")
+    cluster: str = Field("", description="column of the clusters behind every interval; empty: what was allocated")
+    levels: list[str] = Field([], description="columns of the nesting in the mixed model, the widest first")
+    stratum: str = Field("", description="column of the strata of the allocation; empty for none")
+    covariates: list[str] = Field([], description="columns adjusted for, fixed beforehand")
+    subgroups: list[str] = Field([], description="columns of the subgroups named beforehand")
+    later: list[str] = Field([], description="occasions after the primary one")
+    screened: bool = Field(False, description="whether those served were chosen by a high score")
+    reliability: float | None = Field(None, gt=0, lt=1, description="retest reliability of the outcome; null: from the controls")
+    case_cutoff: float | None = Field(None, description="score from which a pupil counts as a case", json_schema_extra=POINTS)
+    margin: float = Field(0.10, gt=0, description="smallest effect that would matter", json_schema_extra=SDS)
+    reference_sd: float | None = Field(None, gt=0, description="SD among unselected peers", json_schema_extra=POINTS)
+    planned_clusters: int | None = Field(None, ge=3, description="clusters that the plan foresaw")
+    planned_pupils: float | None = Field(None, gt=0, description="pupils a cluster that the plan foresaw", json_schema_extra=PUPILS)
+    planned_icc: float | None = Field(None, ge=0, lt=1, description="intraclass correlation that the plan supposed", json_schema_extra=SHARE)
+    planned_r2: float = Field(0.0, ge=0, lt=1, description="variance explained by the baseline, as supposed", json_schema_extra=SHARE)
+    cost_per_pupil: float | None = Field(None, ge=0, description="of the programme, a pupil served", json_schema_extra=YUAN)
+    cost_per_session: float | None = Field(None, ge=0, description="of one session", json_schema_extra=YUAN)
+    prices: list[float] = Field([], description="what a reliable recovery might be worth", json_schema_extra=YUAN)
+    next_schools: int = Field(40, ge=4, description="schools of the next roll-out, for its plan")
+    next_pupils: float = Field(100, gt=0, description="pupils a school of the next roll-out", json_schema_extra=PUPILS)
+    n_imputations: int = Field(50, ge=5, description="imputed data sets")
+    n_boot: int = Field(1000, ge=100, description="resamples behind bootstrap intervals")
+# fmt: on
+
+
+def load(params: Params) -> Trial:
+    """Read the outcomes and mark who is compared with whom."""
+    data = load_trial(
+        open_source(params.source), design=params.design, occasions=params.occasions, columns=params.columns,
+        values=params.values, where=params.where, tables=params.tables, unit=params.allocated,
+        covariates=[name for name in params.covariates if name not in params.columns],
+    )  # fmt: skip
+    return trial_of(data, params)

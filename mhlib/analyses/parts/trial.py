@@ -1,0 +1,132 @@
+"""One programme's evaluation: who was allocated, what was measured, and what the design allows."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import numpy as np
+import pandas as pd
+
+from mhlib.data.trial import TrialData
+from mhlib.findings import Refused, message
+
+if TYPE_CHECKING:
+    from mhlib.analyses.intervention_outcomes import Params
+
+RANDOMISED = ("school_rct", "class_rct", "pupil_rct", "wait_list", "stepped_wedge")
+# Designs whose comparison is between schools that start at different terms, or units over years.
+ROLLED_OUT = ("staggered", "stepped_wedge", "panel")
+FEW_CLUSTERS = 20
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class Trial:
+    """What every section works on.
+
+    Attributes
+    ----------
+    data : TrialData
+    people : DataFrame, one row a pupil
+        As loaded, with ``treated`` (1.0 programme, 0.0 control, NaN another arm), ``y`` (primary outcome, points),
+        ``b`` (baseline, points) and ``measured`` (y is there). Clusters never change after allocation.
+    design, cluster, control : str
+        ``cluster`` is the column behind every interval; ``""`` where pupils were allocated one by one and none is named.
+    levels : tuple of str
+        Nesting of the mixed model, the widest first.
+    """
+
+    data: TrialData
+    people: pd.DataFrame
+    design: str
+    cluster: str
+    levels: tuple[str, ...]
+    control: str
+    treated_arms: tuple[str, ...]
+
+    @property
+    def provenance(self) -> object:
+        """Where the rows came from."""
+        return self.data.provenance
+
+    @property
+    def randomised(self) -> bool:
+        """Whether lots decided who was served first."""
+        return self.design in RANDOMISED
+
+    @property
+    def controlled(self) -> bool:
+        """Whether anybody without the programme was measured."""
+        if not len(self.people):
+            return bool(self.data.panel["exposure"].nunique() > 1)
+        return bool((self.people["treated"] == 0).any() and (self.people["treated"] == 1).any())
+
+    @property
+    def compared(self) -> pd.DataFrame:
+        """Pupils of the two arms compared, with a measured outcome (and baseline where there is one)."""
+        people = self.people[self.people["treated"].notna() & self.people["measured"]]
+        return people[people["b"].notna()] if self.has_baseline else people
+
+    @property
+    def has_baseline(self) -> bool:
+        """Whether the outcome was measured before the programme."""
+        return bool(len(self.people)) and bool(self.people["b"].notna().any())
+
+    @property
+    def n_clusters(self) -> int:
+        """Clusters among those compared."""
+        return int(self.compared[self.cluster].nunique())
+
+    @property
+    def sd(self) -> float:
+        """Standard deviation of the primary outcome among controls (all, where nobody is a control), in points."""
+        people = self.compared
+        chosen = people.loc[people["treated"] == 0, "y"] if self.controlled else people["y"]
+        return float(chosen.std(ddof=1))
+
+
+def trial_of(data: TrialData, params: Params) -> Trial:
+    """The record that every section works on."""
+    people = data.people.copy()
+    control, *treated = params.arms
+    if len(people):
+        # The first arm after the control is the primary contrast; others have their own rows.
+        people["treated"] = (
+            people["arm"].map({control: 0.0, treated[0]: 1.0} if treated else {control: 1.0}).astype(float)
+        )
+        people["y"] = people[f"y_{params.primary}"]
+        people["b"] = people[f"y_{params.baseline}"] if params.baseline else np.nan
+        people["measured"] = people["y"].notna()
+        if params.stratum and params.stratum != "stratum":
+            people["stratum"] = people[params.stratum]
+    return Trial(
+        data=data, people=people, design=params.design, cluster=params.cluster or params.allocated,
+        levels=tuple(params.levels), control=control, treated_arms=tuple(treated),
+    )  # fmt: skip
+
+
+def without_pupils() -> Refused:
+    """No section on pupils from a panel of units."""
+    return Refused(
+        "no_pupils",
+        message("The source holds units over time and no pupils, so this cannot be looked at."),
+        message("One row a pupil with arm, school and the outcome at each occasion."),
+    )
+
+
+def without_control() -> Refused:
+    """No effect where everybody was served."""
+    return Refused(
+        "no_control",
+        message("Everybody measured was served: no difference from the unserved can be estimated."),
+        message("The same outcome from pupils or schools not yet served, at the same occasions."),
+    )
+
+
+def without_baseline() -> Refused:
+    """Nothing that starts from a first measurement."""
+    return Refused(
+        "no_baseline",
+        message("The outcome was not measured before the programme."),
+        message("The outcome of the same pupils before the programme starts."),
+    )
