@@ -1,20 +1,9 @@
-"""The names that may appear in a report: machine name to header, kind and digits. What is not here is not shown."""
+"""Columns and terms of every report, and of the screening report."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
-from mhlib.findings import Message, message
-
-
-@dataclass(frozen=True, slots=True)
-class Word:
-    """A column or term: its words, its kind for the gate, and its digits."""
-
-    words: Message
-    kind: str = "estimate"
-    digits: int = 2
-
+from mhlib.findings import message
+from mhlib.report.vocabulary.word import Word
 
 COLUMNS = {
     "group": Word(message("scale or setting"), "text"),
@@ -292,12 +281,4 @@ TERMS = {
     "intrusion": Word(message("intrusion"), "text"),
     "avoidance": Word(message("avoidance"), "text"),
     "arousal": Word(message("arousal"), "text"),
-}
-
-KINDS_OF_COLUMN = (message("text"), message("integer"), message("number"), message("flag"), message("date"))
-
-AUDIENCES = {
-    "public": message("for the public"),
-    "closed": message("for the bureau only"),
-    "open_data": message("published data, exact counts"),
 }
