@@ -66,7 +66,7 @@ class Params(BaseParams):
     reference_sd: float | None = Field(None, gt=0, description="SD among unselected peers", json_schema_extra=POINTS)
     planned_clusters: int | None = Field(None, ge=3, description="clusters that the plan foresaw")
     planned_pupils: float | None = Field(None, gt=0, description="pupils a cluster that the plan foresaw", json_schema_extra=PUPILS)
-    planned_icc: float | None = Field(None, ge=0, lt=1, description="intraclass correlation that the plan supposed", json_schema_extra=SHARE)
+    planned_icc: float | None = Field(None, ge=0, lt=1, description="intraclass correlation supposed", json_schema_extra=SHARE)
     planned_r2: float = Field(0.0, ge=0, lt=1, description="variance explained by the baseline, as supposed", json_schema_extra=SHARE)
     cost_per_pupil: float | None = Field(None, ge=0, description="of the programme, a pupil served", json_schema_extra=YUAN)
     cost_per_session: float | None = Field(None, ge=0, description="of one session", json_schema_extra=YUAN)

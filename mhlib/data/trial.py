@@ -155,7 +155,8 @@ def _numbers(raw: pd.DataFrame, name: str, where: str) -> pd.Series:
 def _from_city(source: Source, main, design: str, occasions: list[str], unit: str):
     rows = source.frame(main, where={"design": design})
     if rows.empty:
-        raise DataError(source.spec, f"no outcome of design {design}", allowed=", ".join(sorted(set(source.frame(main, columns=["design"])["design"]))))  # fmt: skip
+        known = sorted(set(source.frame(main, columns=["design"])["design"]))
+        raise DataError(source.spec, f"no outcome of design {design}", allowed=", ".join(known))
     if absent := [name for name in occasions if name not in set(rows["occasion"])]:
         raise DataError(
             source.spec, f"no occasion {', '.join(absent)}", allowed=", ".join(dict.fromkeys(rows["occasion"]))

@@ -130,3 +130,19 @@ def without_baseline() -> Refused:
         message("The outcome was not measured before the programme."),
         message("The outcome of the same pupils before the programme starts."),
     )
+
+
+def arms_refusal(trial: Trial) -> Refused | None:
+    """Why the arms as such cannot be compared; None where they can."""
+    if not len(trial.people):
+        return without_pupils()
+    if not trial.controlled:
+        return without_control()
+    if trial.design in ("above_cutoff", "matched", *ROLLED_OUT):
+        return Refused(
+            "arms_unlike",
+            message("Those served and those not served differ by design, so their means are not compared; the section on this design "
+                    "gives the effect."),
+            message("Nothing."),
+        )  # fmt: skip
+    return None
