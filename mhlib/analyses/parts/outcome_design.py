@@ -18,9 +18,9 @@ if TYPE_CHECKING:
 WORDS = {
     "school_rct": message("schools drawn by lot"), "class_rct": message("classes drawn by lot"),
     "pupil_rct": message("pupils drawn by lot"), "wait_list": message("who starts first drawn by lot, the others later"),
-    "stepped_wedge": message("order of starting drawn by lot"), 
+    "stepped_wedge": message("order of starting drawn by lot"),
     "staggered": message("staggered roll-out, not by lot as far as is known"),
-    "above_cutoff": message("service for everyone beyond a cut-off"), 
+    "above_cutoff": message("service for everyone beyond a cut-off"),
     "matched": message("comparison of unlike groups made alike by weights"),
     "before_after": message("before and after, without a comparison"),
     "panel": message("units over years, exposed at different times"),

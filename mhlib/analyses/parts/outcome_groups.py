@@ -120,7 +120,7 @@ def _schools(trial: Trial, params: Params) -> Drawn | Refused:
     table = table.assign(x=range(1, len(table) + 1), group="schools_shrunken", n_used=table["term"].map(n).to_numpy())
     table = table[table["n_used"] >= FEWEST_PUPILS]
     shown = table.rename(columns={"estimate": "y", "conf_low": "low", "conf_high": "high"})
-    return Drawn(table=shown[["group", "x", "y", "low", "high", "n_used"]], 
+    return Drawn(table=shown[["group", "x", "y", "low", "high", "n_used"]],
                  x_axis=message("schools, in the order of their estimate, unnamed"),
                  y_axis=message("distance from what their arm and baseline lead to expect (points)"), points=True)  # fmt: skip
 

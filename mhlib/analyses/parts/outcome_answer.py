@@ -1,0 +1,72 @@
+"""The first paragraph of the outcome report, sentence by sentence, and what it cannot say."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from mhlib.analyses.parts.outcome_design import STRENGTH, frozen
+from mhlib.analyses.parts.outcome_effect import Effect
+from mhlib.findings import Estimate, Message, Refused, message
+
+if TYPE_CHECKING:
+    from mhlib.analyses.intervention_outcomes import OutcomesResult, Params
+
+SIZES = (
+    (0.05, message("hardly anything")),
+    (0.15, message("small, as most school programmes for everybody are")),
+    (0.35, message("moderate for a school programme")),
+)
+LARGE = message("large for a school programme, which is a reason to look twice")
+
+
+def sentences(result: OutcomesResult, params: Params) -> list[Message]:
+    """The effect, how sure it is, how far it is causal, harms, and what cannot be said."""
+    effect = result.effect
+    if isinstance(effect, Refused):
+        first = message("Whether pupils got better because of the programme is not known: {why}", why=effect.why)
+        found = [first]
+    else:
+        found = [_effect(effect, params), _size(effect, params)]
+    found.append(message("Causal strength: {strength}.", strength=STRENGTH[result.strength]))
+    found += _grade(result)
+    if not frozen(params):
+        found.append(message("No plan was frozen before the data were seen: read every figure as exploratory."))
+    return found
+
+
+def _effect(effect: Effect, params: Params) -> Message:
+    """In points, turned so that more is better, with the p-value only where there is one."""
+    value, low, high = effect.better(params.better)
+    shown = Estimate(abs(value), effect.n_used, *_turned(value, low, high))
+    if low > 0:
+        return message(
+            "Pupils with the programme did better by {value} points than they would have without it.", value=shown
+        )
+    if high < 0:
+        return message(
+            "Pupils with the programme did worse by {value} points than they would have without it.", value=shown
+        )
+    both = Estimate(value, effect.n_used, low, high)
+    return message("No effect is shown: the difference is {value} points (above 0 is better), and its interval holds both gain and "
+                   "loss.", value=both)  # fmt: skip
+
+
+def _turned(value: float, low: float, high: float) -> tuple[float, float]:
+    return (low, high) if value >= 0 else (-high, -low)
+
+
+def _size(effect: Effect, params: Params) -> Message:
+    """In standard deviations, with a word for its size by the published spread of school programmes."""
+    if effect.g != effect.g:
+        return message("No deviation of pupils is known, so the effect has no standardised size.")
+    low, high = sorted((abs(effect.g_low), abs(effect.g_high))) if effect.g_low * effect.g_high > 0 else (0.0, 0.0)
+    word = next((said for limit, said in SIZES if abs(effect.g) < limit), LARGE)
+    shown = Estimate(abs(effect.g), effect.n_used, low, high) if high else Estimate(abs(effect.g), effect.n_used)
+    return message("That is {g} standard deviations: {size}.", g=shown, size=word)
+
+
+def _grade(result: OutcomesResult) -> list[Message]:
+    grade = getattr(result.power, "grade", None)
+    if grade is None or isinstance(grade, Refused):
+        return []
+    return [message("Security of the finding: {grade} of 5.", grade=int(grade))]

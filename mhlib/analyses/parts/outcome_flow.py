@@ -1,0 +1,127 @@
+"""Who was allocated, who was measured, and whether the losses could carry the result."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import numpy as np
+import pandas as pd
+
+from mhlib.analyses.parts.sections import Drawn, tried
+from mhlib.analyses.parts.trial import Trial, without_pupils
+from mhlib.findings import Check, Message, Proportion, Refused, message
+from mhlib.stats.effects import attrition, largest_difference, participant_flow
+
+if TYPE_CHECKING:
+    from mhlib.analyses.intervention_outcomes import Params
+
+LOSSES = np.arange(0.0, 0.56, 0.05)
+LEVELS = {"low": message("low under both assumptions"), "moderate": message("low only under the optimistic assumption"),
+          "high": message("high under both assumptions")}  # fmt: skip
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class FlowSection:
+    """Counts by unit, arm and occasion, and the losses against the boundary of the What Works Clearinghouse."""
+
+    steps: Drawn | Refused
+    loss: Drawn | Refused
+    boundary: Drawn | Refused
+    overall: float
+    differential: float
+    level: str
+    reading: list[Message]
+    checks: list[Check]
+
+
+def section(trial: Trial, params: Params) -> FlowSection:
+    """Flow and attrition of the pupils who were allocated."""
+    if not len(trial.people):
+        return _nothing(without_pupils())
+    people = _staged(trial, params)
+    stages = {name: f"stage_{name}" for name in ("allocated", *trial.data.occasions)}
+    found = tried(attrition, people["kept"], people["arm"].astype(str), arms=_arms(trial, people),
+                  cluster=people[trial.cluster], conf_level=params.conf_level)  # fmt: skip
+    level = "" if isinstance(found, Refused) else found.level
+    return FlowSection(
+        steps=_steps(trial, people, stages), loss=_loss(found), boundary=_boundary(found),
+        overall=float("nan") if isinstance(found, Refused) else found.overall,
+        differential=float("nan") if isinstance(found, Refused) else found.differential,
+        level=level, reading=_reading(found), checks=_checks(trial, found),
+    )  # fmt: skip
+
+
+def _nothing(refused: Refused) -> FlowSection:
+    nan = float("nan")
+    return FlowSection(
+        steps=refused, loss=refused, boundary=refused, overall=nan, differential=nan, level="", reading=[], checks=[]
+    )
+
+
+def _arms(trial: Trial, people: pd.DataFrame) -> list[str]:
+    return [arm for arm in (trial.control, *trial.treated_arms) if (people["arm"] == arm).any()]
+
+
+def _staged(trial: Trial, params: Params) -> pd.DataFrame:
+    """Every pupil of the declared arms with 0/1 for each stage reached."""
+    arms = [trial.control, *trial.treated_arms]
+    people = trial.people[trial.people["arm"].isin(arms)].copy()
+    people["stage_allocated"] = 1
+    for occasion in trial.data.occasions:
+        people[f"stage_{occasion}"] = people[f"y_{occasion}"].notna().astype(int)
+    return people.assign(kept=people["measured"].astype(int), arm=people["arm"].astype(str))
+
+
+def _steps(trial: Trial, people: pd.DataFrame, stages: dict[str, str]) -> Drawn:
+    """Units and pupils at each stage, by arm."""
+    levels = [name for name in trial.levels if name in people and name != "pupil_pid"]
+    frame = participant_flow(people, stages=stages, arm="arm", levels=levels)
+    names = {"school_pid": "n_schools", "class_pid": "n_classes"}
+    frame = frame.rename(columns={"pupils": "n", "arm": "group", "stage": "occasion", **names})
+    kept = [name for name in ("group", "occasion", "n_schools", "n_classes", "n") if name in frame]
+    return Drawn(table=frame[kept])
+
+
+def _loss(found: object) -> Drawn | Refused:
+    if isinstance(found, Refused):
+        return found
+    rows = found.table.rename(columns={"arm": "group", "lost": "numerator", "n": "denominator", "share": "proportion"})
+    return Drawn(table=rows[["group", "denominator", "numerator", "proportion"]])
+
+
+def _boundary(found: object) -> Drawn | Refused:
+    """The two boundaries and the study's own point."""
+    if isinstance(found, Refused):
+        return found
+    parts = [pd.DataFrame({"group": f"boundary_{name}", "x": LOSSES, "y": largest_difference(LOSSES, assumption=name)})
+             for name in ("cautious", "optimistic")]  # fmt: skip
+    parts.append(pd.DataFrame({"group": ["boundary_here"], "x": [found.overall], "y": [found.differential]}))
+    table = pd.concat(parts, ignore_index=True).assign(n_used=found.n_used + found.n_excluded)
+    return Drawn(table=table[table["y"].notna()], x_axis=message("share lost over all"),
+                 y_axis=message("difference in loss between arms"),
+                 x_share=True, y_share=True, points=True)  # fmt: skip
+
+
+def _reading(found: object) -> list[Message]:
+    if isinstance(found, Refused):
+        return []
+    n = found.n_used + found.n_excluded
+    return [message("{overall} of the pupils allocated were not measured at the primary occasion, and the arms differ by "
+                    "{differential}; the danger of bias from losses is {level}.", overall=Proportion(found.overall, n),
+                    differential=Proportion(found.differential, n), level=LEVELS.get(found.level, message("unknown")))]  # fmt: skip
+
+
+def _checks(trial: Trial, found: object) -> list[Check]:
+    seen = set(trial.people[trial.cluster].dropna().astype(str))
+    units = trial.data.allocated.get("unit")
+    name = message("Every unit allocated was measured")
+    if units is None or not len(units):
+        listed = Check(name, None, message("The source does not list the units allocated."))
+    else:
+        lost = len(set(units.astype(str)) - seen)
+        listed = Check(name, lost == 0, message("{n} units were allocated and never measured.", n=lost))
+    if isinstance(found, Refused):
+        return [listed]
+    said = message("The danger of bias from losses is {level}.", level=LEVELS.get(found.level, message("unknown")))
+    return [listed, Check(message("Losses stay within the boundary"), found.level != "high", said)]

@@ -1,0 +1,226 @@
+"""How small an effect this study could see, how secure its finding is, and what the next term would need."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import pandas as pd
+
+from mhlib.analyses.parts.outcome_effect import adjusted
+from mhlib.analyses.parts.outcome_flow import FlowSection
+from mhlib.analyses.parts.outcome_primary import mixed_model
+from mhlib.analyses.parts.sections import Drawn, refused_design
+from mhlib.analyses.parts.trial import Trial, arms_refusal, without_pupils
+from mhlib.errors import DesignError
+from mhlib.findings import Check, Light, Refused, message
+from mhlib.stats.effects import (
+    allocation,
+    detectable_effect_of_schedule,
+    minimum_detectable_effect,
+    multilevel,
+    stepped_wedge,
+    wait_list,
+)
+
+if TYPE_CHECKING:
+    from mhlib.analyses.intervention_outcomes import Params
+
+# Upper ends for grades 5 … 1, beyond the last 0 (Education Endowment Foundation, classification of security, 2019).
+MDES_LADDER = (0.2, 0.3, 0.4, 0.5, 0.6)
+LOSS_LADDER = (0.10, 0.20, 0.30, 0.40, 0.50)
+DESIGN_CAP = {"above_cutoff": 3, "staggered": 3, "panel": 2, "matched": 2, "before_after": 0}
+CITY_SIZES = (10, 20, 40, 60, 80, 129)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class PowerSection:
+    """Detectable effects, intraclass correlations, the grade with its reasons, and the page for the next term."""
+
+    detectable: Drawn | Refused
+    icc: Drawn | Refused
+    grade: int | None
+    reasons: list[Light]
+    next_term: Drawn | Refused
+    drawn: Drawn | Refused
+
+
+def section(trial: Trial, params: Params, flow: FlowSection, checks: list[Check]) -> PowerSection:
+    """Everything that follows from the spread between schools and classes."""
+    icc, values = _icc(trial, params)
+    detectable, at_analysis = _detectable(trial, params, values)
+    grade, reasons = security_grade(trial, flow, at_analysis, checks)
+    return PowerSection(
+        detectable=detectable,
+        icc=icc,
+        grade=grade,
+        reasons=reasons,
+        next_term=_next_term(params, values),
+        drawn=_drawn(trial, params),
+    )
+
+
+def _icc(trial: Trial, params: Params) -> tuple[Drawn | Refused, dict[str, float] | Refused]:
+    """Intraclass correlation of each level with its interval, and the share that the covariates explain."""
+    if not len(trial.people):
+        return without_pupils(), without_pupils()
+    levels = [name for name in trial.levels if name != "pupil_pid"]
+    if not levels:
+        refused = Refused("no_levels", message("No school or class is named, so nothing can be said of how alike their pupils are."),
+                          message("The school and class of each pupil, as parameter levels."))  # fmt: skip
+        return refused, refused
+    try:
+        frame, names = adjusted(trial, params)
+        empty = multilevel(
+            "y ~ 1" if not trial.controlled else "y ~ treated", frame, groups=levels, conf_level=params.conf_level
+        )
+        full = mixed_model(trial, frame, names, params)
+    except DesignError as error:
+        refused = refused_design(error)
+        return refused, refused
+    total = float(empty.variances["estimate"].sum())
+    rows, values = [], {"cluster_size": len(frame) / frame[levels[0]].nunique()}
+    for at, level in enumerate([*levels, "residual"]):
+        part = level if level == "residual" else f"{level}: intercept"
+        before = float(empty.variances.set_index("term").at[part, "estimate"])
+        after = before if isinstance(full, Refused) else float(full.variances.set_index("term").at[part, "estimate"])
+        row = {"term": f"icc_{level.removesuffix('_pid')}", "estimate": before / total, "n_used": empty.n_used}
+        row |= _ends(empty, level)
+        row["r2"] = max(1 - after / before, 0.0) if before > 0 else math.nan
+        values |= {f"icc_{at}": before / total, f"r2_{at}": 0.0 if math.isnan(row["r2"]) else row["r2"]}
+        rows.append(row)
+    return Drawn(table=pd.DataFrame(rows)), values
+
+
+def _ends(empty: object, level: str) -> dict[str, float]:
+    """Interval of a level's share of the variance; the rest has none of its own."""
+    rows = empty.icc.set_index("term")
+    name = f"icc {level}"
+    return {end: float(rows.at[name, end]) for end in ("conf_low", "conf_high")} if name in rows.index else {}
+
+
+def _detectable(trial: Trial, params: Params, values: dict[str, float] | Refused) -> tuple[Drawn | Refused, float]:
+    """Smallest effect found with 80 % power: as planned, as allocated, as analysed."""
+    if (refused := arms_refusal(trial)) is not None:
+        return refused, math.nan
+    rows = []
+    pupils = trial.people[trial.people["treated"].notna()]
+    share = float(pupils.groupby(trial.cluster)["treated"].first().mean())
+    supposed = {"icc_school": params.planned_icc, "r2_pupil": params.planned_r2, "r2_school": params.planned_r2}
+    try:
+        if params.planned_icc is not None:
+            if params.planned_clusters and params.planned_pupils:
+                rows.append(
+                    _mdes("stage_design", params.planned_clusters, params.planned_pupils, 0.5, supposed, params)
+                )
+            units, size = pupils[trial.cluster].nunique(), len(pupils) / pupils[trial.cluster].nunique()
+            rows.append(_mdes("stage_randomisation", units, size, share, supposed, params))
+        if not isinstance(values, Refused):
+            found = {
+                "icc_school": min(values["icc_0"], 0.999),
+                "r2_pupil": values.get("r2_2", values["r2_1"]),
+                "r2_school": values["r2_0"],
+            }
+            left = trial.compared
+            size = len(left) / left[trial.cluster].nunique()
+            if trial.cluster == "class_pid":
+                found = {
+                    "icc_school": values["icc_1"] if "icc_2" in values else values["icc_0"],
+                    "r2_pupil": found["r2_pupil"],
+                    "r2_school": 0.0,
+                }
+            rows.append(_mdes("stage_analysis", left[trial.cluster].nunique(), size, share, found, params))
+    except DesignError as error:
+        return refused_design(error), math.nan
+    if not rows:
+        return Refused("nothing_planned", message("Neither a planned size nor a nesting is stated."),
+                       message("planned_clusters, planned_pupils and planned_icc, or levels.")), math.nan  # fmt: skip
+    last = rows[-1]["mdes"] if rows[-1]["group"] == "stage_analysis" else math.nan
+    return Drawn(table=pd.DataFrame(rows)), last
+
+
+def _mdes(
+    stage: str, clusters: float, pupils: float, share: float, given: dict[str, float], params: Params
+) -> dict[str, object]:
+    found = minimum_detectable_effect(schools=int(clusters), pupils=pupils, treated=share, alpha=params.alpha,
+                                      stage=stage.removeprefix("stage_"), **given)  # fmt: skip
+    return {"group": stage, "n_units": int(clusters), "pupils_a_unit": pupils, "icc": given["icc_school"], "r2": given["r2_pupil"],
+            "mdes": found.mdes, "n_used": int(clusters * pupils)}  # fmt: skip
+
+
+def security_grade(trial: Trial, flow: FlowSection, mdes: float, checks: list[Check]) -> tuple[int | None, list[Light]]:
+    """Grade 0–5: the lowest of design, detectable effect and losses, less one when a check of the data failed.
+
+    A non-randomised design cannot pass its cap; where an entry is unknown the grade rests on the others and says so.
+    """
+    parts = {
+        "design": (DESIGN_CAP.get(trial.design, 5), message("Design"), message("lots 5; cut-off or staggered 3; weights or panel 2; none 0")),
+        "mdes": (_rung(mdes, MDES_LADDER), message("Smallest effect it could see"), message("up to .2: 5, .3: 4, .4: 3, .5: 2, .6: 1 SD")),
+        "loss": (_rung(flow.overall, LOSS_LADDER), message("Losses"), message("up to 10%: 5, 20%: 4, 30%: 3, 40%: 2, 50%: 1")),
+        "balance": ({"low": 5, "moderate": 4, "high": 2}.get(flow.level), message("Unequal losses"),
+                    message("within the cautious boundary 5, the optimistic 4, beyond both 2")),
+    }  # fmt: skip
+    known = [value for value, *_ in parts.values() if value is not None]
+    failed = sum(check.passed is False for check in checks)
+    grade = max(min(known) - (1 if failed else 0), 0)
+    lights = [Light(name, _state(value), message("Not known.") if value is None else message("Grade {grade}.", grade=value), rule, True)
+              for value, name, rule in parts.values()]  # fmt: skip
+    lights.append(Light(message("Checks of the data"), "bad" if failed else "good", message("{n} checks did not hold.", n=failed),
+                        message("one grade less when any did not hold"), True))  # fmt: skip
+    return grade, lights
+
+
+def _rung(value: float, ladder: tuple[float, ...]) -> int | None:
+    if math.isnan(value):
+        return None
+    return next((5 - at for at, end in enumerate(ladder) if value <= end), 0)
+
+
+def _state(grade: int | None) -> str:
+    return "unknown" if grade is None else "good" if grade >= 4 else "watch" if grade >= 2 else "bad"
+
+
+def _next_term(params: Params, values: dict[str, float] | Refused) -> Drawn | Refused:
+    """Detectable effect of a trial, a wait-list and a stepped roll-out on this city's own intraclass correlation."""
+    if isinstance(values, Refused):
+        return values
+    icc, r2 = min(values["icc_0"], 0.99), values.get("r2_2", values["r2_1"])
+    sizes = sorted({*CITY_SIZES, params.next_schools})
+    rows = []
+    for schools in sizes:
+        plain = minimum_detectable_effect(schools=schools, pupils=params.next_pupils, icc_school=icc, r2_pupil=r2, r2_school=values["r2_0"],
+                                          alpha=params.alpha).mdes  # fmt: skip
+        rolled = {
+            name: detectable_effect_of_schedule(schedule, pupils=params.next_pupils, icc=icc, school_autocorrelation=0.8,
+                                                pupil_autocorrelation=0.6, alpha=params.alpha).mdes
+            for name, schedule in (("wait", wait_list(schools)), ("steps", stepped_wedge(schools, steps=4)))
+        }  # fmt: skip
+        rows.append({"n_units": schools, "pupils_a_unit": params.next_pupils, "mdes_trial": plain, "mdes_wait": rolled["wait"],
+                     "mdes_steps": rolled["steps"], "n_used": int(schools * params.next_pupils)})  # fmt: skip
+    return Drawn(table=pd.DataFrame(rows))
+
+
+def allocation_list(trial: Trial, params: Params) -> pd.DataFrame | Refused:
+    """Arms for the next term by lot within school levels; for the bureau only."""
+    if not len(trial.people) or "school_pid" not in trial.people:
+        return without_pupils()
+    schools = trial.people.drop_duplicates("school_pid").sort_values("school_pid")
+    strata = schools["level"].astype(str) if "level" in schools else None
+    found = allocation(schools["school_pid"].astype(str), seed=params.seed, strata=strata, arms=("later", "first"))
+    return found.table
+
+
+def _drawn(trial: Trial, params: Params) -> Drawn | Refused:
+    """How many schools of each stratum the seeded lots put into each arm."""
+    table = allocation_list(trial, params)
+    if isinstance(table, Refused):
+        return table
+    stratum = table["stratum"].astype(str) if "stratum" in table else pd.Series("all", index=table.index)
+    counts = table.groupby([stratum.rename("group"), "arm"]).size().unstack(fill_value=0).reset_index()
+    named = counts.assign(group=["level_" + name if len(name) == 1 else "all_schools" for name in counts["group"]])
+    return Drawn(
+        table=named.rename(columns={"first": "starts_first", "later": "starts_later"})[
+            ["group", "starts_first", "starts_later"]
+        ]
+    )
