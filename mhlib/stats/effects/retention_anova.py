@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import warnings
 from dataclasses import dataclass, field
 
 import pandas as pd
@@ -105,7 +106,10 @@ def mixed_anova_complete(
     # Imported here because pingouin costs a second.
     from pingouin import mixed_anova
 
-    found = mixed_anova(data=rows, dv=outcome, within=within, between=between, subject=subject, correction=True)
+    with warnings.catch_warnings():
+        # pingouin 0.7 calls pandas in ways that pandas is about to drop.
+        warnings.simplefilter("ignore", DeprecationWarning)
+        found = mixed_anova(data=rows, dv=outcome, within=within, between=between, subject=subject, correction=True)
     return MixedAnovaResult(
         table=table_of(found),
         balanced=bool(size[size > 0].nunique() == 1),

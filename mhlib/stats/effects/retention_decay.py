@@ -127,7 +127,7 @@ def decay_refresher_interval(
     -----
     Generalised least squares; the time is (start - floor) / rate, or (log start - log floor) / rate, with Fieller's limits.
     A time beyond the last measurement extrapolates: the shape decides there, so compare both.
-    Reference: Fieller (1954). Checked against: tests/oracle/training_decay.csv (R optim and search).
+    Reference: Fieller (1954). Checked against: tests/oracle/training_decay.csv (R nls and search).
     """
     where = "decay_refresher_interval"
     inputs.one_of(shape, SHAPES, where=where, name="shape")

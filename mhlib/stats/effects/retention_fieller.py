@@ -45,6 +45,7 @@ def fieller(
     everything but an open interval; for a positive ratio with a told from 0 it is [upper root, infinity).
     Reference: Fieller (1954) JRSS-B 16:175. Checked against: tests/oracle/training_fieller.csv (R, roots by search).
     """
+    numerator, denominator = float(numerator), float(denominator)
     t2 = critical(conf_level, df) ** 2
     aa, ab, bb = float(covariance[0, 0]), float(covariance[0, 1]), float(covariance[1, 1])
     two = denominator**2 - t2 * bb

@@ -192,13 +192,19 @@ def retention_ratio_from_model(
     -----
     Checked against: tests/oracle/training_retention.csv (lmerTest; clubSandwich).
     """
+    if not isinstance(fit, MultilevelResult | ClusterRobustResult):
+        raise ParamsError(
+            "retention_ratio_from_model(fit)",
+            "is no fitted model",
+            allowed="the result of multilevel or cluster_robust",
+        )
     level = fit.conf_level if conf_level is None else conf_level
     weights = [{part: 1.0} if isinstance(part, str) else dict(part) for part in (post, follow)]
     if isinstance(fit, MultilevelResult):
         rows = np.array([weights_of_terms(row, fit.core.design.names) for row in weights])
         gains, covariance = rows @ fit.core.beta, rows @ fit.core.covariance @ rows.T
         df = float(degrees_of_freedom(fit.core, rows).min())
-    elif isinstance(fit, ClusterRobustResult):
+    else:
         found = robust_contrast(fit, dict(zip(("post", "follow"), weights, strict=True)), conf_level=level)
         if lost := [
             found.refusals[name] for name in found.refusals if found.refusals[name].code != "few_degrees_of_freedom"
@@ -206,12 +212,6 @@ def retention_ratio_from_model(
             return lost[0]
         rows = np.array([row_of(fit, row) for row in weights])
         gains, covariance, df = found.estimates, rows @ fit.covariance @ rows.T, float(found.df.min())
-    else:
-        raise ParamsError(
-            "retention_ratio_from_model(fit)",
-            "is no fitted model",
-            allowed="the result of multilevel or cluster_robust",
-        )
     return retention_ratio(
         float(gains[0]), float(gains[1]), covariance, df=df, n_used=fit.n_used, n_excluded=fit.n_excluded,
         conf_level=level, method=fit.method,
