@@ -495,6 +495,14 @@ def test_incidence_by_hand():
     assert found.medians["median"].tolist() == [3.0]
 
 
+def test_a_group_to_whom_nothing_happened_keeps_its_line():
+    found = cumulative_incidence([1, 2, 3, 4, 5, 6], ["left", "lapsed", "left", "", "", ""], group=list("aaabbb"))
+    at = found.at([4, 7]).set_index(["group", "cause", "time"])["estimate"]
+    assert at["b", "event-free", 4] == 1 and at["b", "left", 4] == 0 and math.isnan(at["b", "left", 7])
+    assert math.isnan(at["a", "left", 4]) and found.medians["median"].tolist()[0] == 2
+    assert len(found.tests) == 3 and np.isfinite(found.tests["statistic"]).all()
+
+
 def test_rows_without_time_are_counted_and_order_does_not_matter():
     rows = MGUS.sample(frac=1, random_state=1)
     some = cumulative_incidence([*rows["time"], np.nan, 3], [*rows["event"], 1, None])

@@ -70,13 +70,17 @@ def wrong_share(
 
 
 def confusion_table(referred: np.ndarray, case: np.ndarray, label: np.ndarray) -> pd.DataFrame:
-    """Answers by type: `type, should_refer, referred, not_referred, n`; last row all types of each kind together."""
-    frame = pd.DataFrame({"type": label.astype(str), "should_refer": case == 1, "referred": referred, "n": 1})
-    found = frame.groupby(["type", "should_refer"], as_index=False)[["referred", "n"]].sum()
-    whole = frame.groupby("should_refer", as_index=False)[["referred", "n"]].sum().assign(type="all")
-    table = pd.concat([found, whole], ignore_index=True).astype({"referred": int, "n": int})
-    table["not_referred"] = table["n"] - table["referred"]
-    return table[["type", "should_refer", "referred", "not_referred", "n"]]
+    """Answers by type: `type, should_refer, referred, not_referred, n`; last rows all types of each kind together."""
+    parts = [(str(name), label == name) for name in sorted(set(label), key=str)]
+    parts += [("all", np.ones(len(case), dtype=bool))]
+    rows = []
+    for name, inside in parts:
+        for key in (False, True):
+            answers = referred[inside & ((case == 1) == key)]
+            if len(answers):
+                yes = int(answers.sum())
+                rows.append((name, key, yes, len(answers) - yes, len(answers)))
+    return pd.DataFrame(rows, columns=["type", "should_refer", "referred", "not_referred", "n"])
 
 
 def labels_of(vignette_type: object, case: np.ndarray, n: int, where: str) -> np.ndarray:

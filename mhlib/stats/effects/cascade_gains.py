@@ -60,7 +60,7 @@ def tier_sums(gain: object, tier: object, *, tiers: object, cluster: object, whe
             f"{where}(tier)", f"{n_other} rows belong to no tier named", allowed="the tiers named in `tiers`"
         )
     kept = ~np.isnan(values)
-    people = np.arange(len(values)) if cluster is None else np.asarray(cluster, dtype=object)
+    people = np.arange(len(values)) if cluster is None else pd.Series(cluster).to_numpy()
     code, n_clusters = inputs.codes(people[kept], where=where, name="cluster")
     shape = (n_clusters, len(order))
     cell, size = code * len(order) + place[kept], n_clusters * len(order)

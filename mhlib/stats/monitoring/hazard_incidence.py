@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from itertools import product
 
 import numpy as np
 import pandas as pd
@@ -53,17 +54,17 @@ class CumulativeIncidenceResult:
 
     def at(self, times: object) -> pd.DataFrame:
         """Estimates at given times, one row a group, cause and time; NaN beyond the longest spell of the group."""
-        wanted = np.atleast_1d(np.asarray(times, dtype=float))
-        rows = []
-        for (group, cause), part in self.curves.groupby(["group", "cause"], sort=False):
-            place = np.searchsorted(part["time"].to_numpy(), wanted, side="right") - 1
-            for t, i in zip(wanted, place, strict=True):
-                found = dict(zip(COLUMNS, (float(cause == FREE), 0.0, np.nan, np.nan), strict=True))
-                if t > self.last_seen[group]:
-                    found = dict.fromkeys(COLUMNS, np.nan)
-                elif i >= 0:
-                    found = part.iloc[i][list(COLUMNS)].to_dict()
-                rows.append({"term": f"{group}: {cause} at {t:g}", "group": group, "cause": cause, "time": t, **found})
+        wanted, rows = np.atleast_1d(np.asarray(times, dtype=float)), []
+        for group, cause in product(self.groups, (FREE, *self.causes)):
+            part = self.curves[(self.curves["group"] == group) & (self.curves["cause"] == cause)]
+            # Before the first step nothing has happened; beyond the longest spell nothing is known.
+            start = np.array([[float(cause == FREE), 0.0, np.nan, np.nan]])
+            steps = np.concatenate([start, part[list(COLUMNS)].to_numpy(), np.full((1, 4), np.nan)])
+            place = np.searchsorted(part["time"].to_numpy(), wanted, side="right")
+            place[wanted > self.last_seen[group]] = len(steps) - 1
+            for t, found in zip(wanted, steps[place], strict=True):
+                labels = {"term": f"{group}: {cause} at {t:g}", "group": group, "cause": cause, "time": t}
+                rows.append({**labels, **dict(zip(COLUMNS, found, strict=True))})
         return term_frame(rows)
 
     def to_frame(self) -> pd.DataFrame:

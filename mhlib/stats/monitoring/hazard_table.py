@@ -160,17 +160,14 @@ def at_risk_at(time: np.ndarray, end: np.ndarray, weight: np.ndarray) -> np.ndar
     return passed[-1] - passed[np.searchsorted(end[order], time, side="left")]
 
 
-def unit_tables(spells: Spells, time: np.ndarray, *, every: bool = False) -> Iterator[tuple[np.ndarray, np.ndarray]]:
-    """Blocks of units: at risk (units, j) and events (units, causes, j), weighted, at the given times.
-
-    With `every` blocks without anybody come too, so that blocks laid end to end hold every unit in order.
-    """
+def unit_tables(spells: Spells, time: np.ndarray) -> Iterator[tuple[np.ndarray, np.ndarray]]:
+    """Blocks of units, in order of their code: at risk (units, j) and events (units, causes, j), weighted, at the times."""
     order = np.argsort(spells.unit, kind="stable")
     step = max(1, CELLS_AT_ONCE // (max(len(time), 1) * (len(spells.causes) + 2)))
     bases = np.arange(0, spells.n_units, step)
     edges = np.searchsorted(spells.unit[order], np.append(bases, spells.n_units))
     for base, first, last in zip(bases, edges[:-1], edges[1:], strict=True):
-        if last > first or every:
+        if last > first:
             yield block_table(spells.of(order[first:last]), time, base, min(step, spells.n_units - base))
 
 
