@@ -65,15 +65,14 @@ def inferred(moments: CohortMoments, contrasts: Contrasts, errors: str) -> Infer
     c = contrasts.coefficients
     estimates = np.einsum("mkt,kt->m", c, moments.means)
     if errors == "cohort":
-        used = (np.abs(c).max(axis=(0, 2)) > 0)[:, None, None]
         spread = np.where(np.isnan(moments.spread), 0, moments.spread)
-        parts = np.where(used, np.einsum("mkt,kts,nks->kmn", c, spread, c), 0)
+        parts = np.einsum("mkt,kts,nks->kmn", c, spread, c, optimize=True)
         # An effect that a single school carries has no error; the others keep theirs.
         alone = (np.abs(c).max(axis=2) > 0) & (moments.n == 1)[None, :]
         parts[alone.T[:, :, None] | alone.T[:, None, :]] = np.nan
         variances, df = welch(parts, moments.df)
         return Inferred(estimates, np.sqrt(variances), df, parts, moments.df)
-    parts = np.einsum("mkt,kts,nks->kmn", c, moments.plain, c)
+    parts = np.einsum("mkt,kts,nks->kmn", c, moments.plain, c, optimize=True)
     share = moments.n / moments.n.sum()
     parts = parts + np.einsum("k,mk,nk->kmn", share, contrasts.share_slopes, contrasts.share_slopes) / moments.n.sum()
     variances = np.diagonal(parts.sum(axis=0))
@@ -83,7 +82,7 @@ def inferred(moments: CohortMoments, contrasts: Contrasts, errors: str) -> Infer
 
 def welch(parts: np.ndarray, cohort_df: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     """Variances and Satterthwaite degrees of freedom of effects to which cohorts add independently."""
-    each = np.diagonal(parts, axis1=1, axis2=2)
+    each = np.maximum(np.diagonal(parts, axis1=1, axis2=2), 0)
     variances = each.sum(axis=0)
     with np.errstate(invalid="ignore", divide="ignore"):
         lost = np.where(each > NEGLIGIBLE * variances, each**2 / cohort_df[:, None], 0).sum(axis=0)
