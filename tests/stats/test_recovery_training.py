@@ -141,7 +141,7 @@ def test_the_share_that_arrives_is_covered(claims):
             hits[name] += low <= truth <= high
     study.fail({"share that arrives, people as independent": hits.pop("people as independent")}, below=0.93)
     study.find(
-        {"share that arrives, resamples of courses (12 at the top)": hits.pop("resamples of courses")}, least=0.88
+        {"share that arrives, resamples of courses (12 at the top)": hits.pop("resamples of courses")}, least=0.85
     )
     study.cover({f"share that arrives, {name}": hit for name, hit in hits.items()})
 
@@ -185,7 +185,12 @@ def share_at(month, time, event, cause, school=None):
 def test_shares_that_lapse_are_covered(claims, schools, frailty):
     design = f"{schools} schools that differ (gamma {frailty})" if schools else "teachers who stand alone"
     study = claims(
-        "cumulative incidence", design, n="240 certificates, 3 events", seed=[65, 20261126, schools], family=FAMILY
+        "cumulative incidence",
+        design,
+        n="240 certificates, 3 events",
+        seed=[65, 20261126, schools],
+        family=FAMILY,
+        fewest=2000,
     )
     school = np.arange(240) % (schools or 240)
     truth, cluster = true_incidence(2, 18, frailty), school if schools else None
