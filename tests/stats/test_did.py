@@ -284,6 +284,8 @@ def test_clusters_hold_their_schools_together():
     whole = did_staggered(by_hand, **{**ROLL, "unit": "district"}, compare=False)
     np.testing.assert_allclose(held.std_errors, whole.std_errors)
     assert apart.std_errors[-1] < 0.9 * held.std_errors[-1]
+    less = did_staggered(rows[(rows["school"] != 5) | (rows["term"] > 0)], **ROLL, cluster="district", compare=False)
+    assert (less.n_schools, less.n_incomplete, less.n_used, less.n_excluded) == (12, 1, 23 * 6, 5)
     with pytest.raises(DesignError, match="clusters have more than one value"):
         did_staggered(rows.assign(district=rows["school"] // 3), **ROLL, cluster="district", compare=False)
 

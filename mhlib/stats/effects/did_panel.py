@@ -98,35 +98,37 @@ def panel_of(
             remedy="add the survey before the programme began",
         )
     school, schools = coded(used[unit], where=where, name=unit)
-    begun, n_later = starts(used[first_treated], terms, where=where, name=first_treated)
+    begun, later = starts(used[first_treated], terms, where=where, name=first_treated)
     first = constant(begun, school, len(schools), where=where, name=first_treated, of="schools")
     size = inputs.weights_of(used[weights], len(used), where=where) if weights else np.ones(len(used))
     columns = [values[seen], *(inputs.numeric(used[name], where=where, name=name) for name in covariates)]
     mass, means = cell_means(columns, size, school, term, (len(schools), len(terms)))
-    mass_of_school = mass.mean(axis=1) if weights else np.ones(len(schools))
     complete, always = (mass > 0).all(axis=1), first == 0
-    if cluster is not None:
-        group, labels = coded(used[cluster], where=where, name=cluster)
-        above = constant(group, school, len(schools), where=where, name=cluster, of="schools")
-        means, mass_of_school, first, complete, always, schools = clustered(
-            means, mass_of_school, first, complete & ~always, always, above, labels, where=where, name=cluster
-        )
     kept = complete & ~always
     if not kept.any():
         raise DataError(where, "no school has every term", allowed="schools that were surveyed in every term")
-    rows_kept = int(np.isin(school, np.flatnonzero(kept)).sum()) if cluster is None else len(used)
+    y, first = means[0][kept], first[kept]
+    baseline = np.stack([one[kept, 0] for one in means[1:]], axis=1) if covariates else np.empty((len(y), 0))
+    share, labels = mass[kept].mean(axis=1) if weights else np.ones(len(y)), schools[kept]
+    if cluster is not None:
+        group, above = coded(used[cluster], where=where, name=cluster)
+        code = constant(group, school, len(schools), where=where, name=cluster, of="schools")[kept]
+        (y, baseline), first, share, labels = clustered(
+            (y, baseline), first, share, code, above, where=where, name=cluster
+        )
+    used_rows = kept[school]
     return Panel(
-        y=means[0][kept],
-        first=first[kept],
-        weights=mass_of_school[kept],
-        covariates=np.stack([one[kept, 0] for one in means[1:]], axis=1) if covariates else np.empty((kept.sum(), 0)),
-        schools=schools[kept],
+        y=y,
+        first=first,
+        weights=share,
+        covariates=baseline,
+        schools=labels,
         terms=terms,
-        n_used=rows_kept,
-        n_excluded=len(data) - rows_kept,
+        n_used=int(used_rows.sum()),
+        n_excluded=len(data) - int(used_rows.sum()),
         n_incomplete=int((~complete & ~always).sum()),
         n_always=int(always.sum()),
-        n_later=int(np.unique(school[n_later]).size),
+        n_later=len(np.unique(school[later & used_rows])),
     )
 
 
@@ -139,8 +141,9 @@ def coded(values: pd.Series, *, where: str, name: str) -> tuple[np.ndarray, pd.I
             allowed="a value for every row",
             remedy="give these rows their value or leave them out and report how many",
         )
-    code, labels = pd.factorize(as_numbers(values), sort=True)
-    return code, pd.Index(labels)
+    raw, seen = pd.factorize(values)
+    place, labels = pd.factorize(as_numbers(pd.Series(seen)), sort=True)
+    return place[raw], pd.Index(labels)
 
 
 def as_numbers(values: pd.Series) -> pd.Series:
@@ -156,11 +159,13 @@ def starts(values: pd.Series, terms: pd.Index, *, where: str, name: str) -> tupl
 
     Missing, 0, infinity, '' and 'never' mean never. A start between two terms counts from the next.
     """
-    text = values.astype(object).where(values.notna(), "").astype(str).str.strip().str.lower()
+    code, seen = pd.factorize(values, use_na_sentinel=False)
+    raw = pd.Series(seen, dtype=object)
+    text = raw.where(raw.notna(), "").astype(str).str.strip()
     number = pd.to_numeric(text, errors="coerce").to_numpy(dtype=float)
-    never = text.isin(NEVER_WORDS).to_numpy() | (number == 0) | np.isposinf(number)
+    never = text.str.lower().isin(NEVER_WORDS).to_numpy() | (number == 0) | np.isposinf(number)
     if pd.api.types.is_numeric_dtype(terms):
-        if n_other := int((np.isnan(number) & ~never).sum()):
+        if n_other := int((np.isnan(number) & ~never)[code].sum()):
             raise DataError(
                 f"{where}({name})",
                 f"{n_other} of {len(values)} starts are not numbers, though the terms are",
@@ -168,9 +173,9 @@ def starts(values: pd.Series, terms: pd.Index, *, where: str, name: str) -> tupl
             )
         place = np.searchsorted(np.asarray(terms, dtype=float), np.where(never, np.inf, number), side="left")
     else:
-        place = np.searchsorted(np.asarray(terms, dtype=str), values.astype(str).str.strip().to_numpy(dtype=str))
+        place = np.searchsorted(np.asarray(terms, dtype=str), text.to_numpy(dtype=str))
         place = np.where(never, len(terms), place)
-    return place, (place == len(terms)) & ~never
+    return place[code], ((place == len(terms)) & ~never)[code]
 
 
 def constant(values: np.ndarray, code: np.ndarray, n: int, *, where: str, name: str, of: str) -> np.ndarray:
@@ -187,8 +192,8 @@ def constant(values: np.ndarray, code: np.ndarray, n: int, *, where: str, name: 
         raise DesignError(
             f"{where}({name})",
             f"{n_other} {of} have more than one value",
-            allowed="one value for all rows of a unit",
-            remedy="use the term in which the school first had the programme; a school that left it stays treated",
+            allowed=f"one value of {name} for all rows of each",
+            remedy="keep what was allocated at the start; a school that left the programme stays treated",
         )
     return first
 
@@ -205,27 +210,22 @@ def cell_means(
 
 
 def clustered(
-    means: list[np.ndarray],
-    mass: np.ndarray,
+    tables: tuple[np.ndarray, ...],
     first: np.ndarray,
-    kept: np.ndarray,
-    always: np.ndarray,
-    above: np.ndarray,
+    share: np.ndarray,
+    code: np.ndarray,
     labels: pd.Index,
     *,
     where: str,
     name: str,
-) -> tuple[list[np.ndarray], np.ndarray, np.ndarray, np.ndarray, np.ndarray, pd.Index]:
+) -> tuple[list[np.ndarray], np.ndarray, np.ndarray, pd.Index]:
     """Weighted averages of schools within clusters: the same estimate, whose error is then that of clusters."""
-    constant(first[kept], above[kept], len(labels), where=where, name=name, of="clusters")
-    whole = np.bincount(above[kept], weights=mass[kept], minlength=len(labels))
-    start, n_terms = np.zeros(len(labels), dtype=int), means[0].shape[1]
-    start[above[kept]] = first[kept]
+    found, code = np.unique(code, return_inverse=True)
+    start = constant(first, code, len(found), where=where, name=name, of="clusters")
+    whole = np.bincount(code, weights=share)
     averaged = []
-    for one in means:
-        total = np.zeros((len(labels), n_terms))
-        np.add.at(total, above[kept], mass[kept, None] * one[kept])
-        averaged.append(total / np.where(whole > 0, whole, np.nan)[:, None])
-    none = whole == 0
-    only_always = none & (np.bincount(above, weights=always, minlength=len(labels)) > 0)
-    return averaged, whole, start, ~none, only_always, labels
+    for table in tables:
+        total = np.zeros((len(found), table.shape[1]))
+        np.add.at(total, code, share[:, None] * table)
+        averaged.append(total / whole[:, None])
+    return averaged, start, whole, labels[found]

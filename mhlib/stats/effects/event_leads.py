@@ -69,7 +69,7 @@ def event_study(
     the trends differ by slope x (e + 1); the bias is slope x mean(e + 1) over the target, and is larger still among studies
     that pass (Roth 2022 AER Insights 4:305). Bounds: Rambachan & Roth (2023) Rev Econ Stud 90:2555; smoothness by
     the shortest fixed-length interval, relative magnitudes by the union of intervals (cautious).
-    Checked against: tests/oracle/did_honest.csv and the figures published with R's HonestDiD.
+    Checked against: tests/oracle/did_values.csv (R), the figures published with HonestDiD (did_medicaid.csv).
     """
     where = "event_study"
     inputs.open_unit(alpha, where=where, name="alpha")
