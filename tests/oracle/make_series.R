@@ -56,6 +56,13 @@ m2 <- lm(y ~ z * (place + post + since), both); b <- coef(m2); b <- c(b["z"], b[
 rows <- rbind(rows, data.frame(case = "controlled, interactions", term = terms, estimate = drop(M %*% b), std_error = NA, df = NA))
 q <- glm(events ~ place + post + since, quasipoisson, s, offset = log(at_risk), control = glm.control(1e-14, 100))
 d <- s; add("rates, independent", coef(q), vcov(q), q$df.residual)
+# Penalised quasi-likelihood: gls of the working response, variance inverse to the expected count, until it stands.
+eta <- predict(q); off <- log(s$at_risk); z <- s
+for (step in 1:60) { mu <- exp(eta); z$wz <- eta - off + (z$events - mu) / mu; z$iw <- 1 / mu
+  g <- gls(wz ~ place + post + since, z, correlation = corAR1(.1, form = ~place), weights = varFixed(~iw), method = "REML",
+           control = glsControl(tolerance = 1e-10, msTol = 1e-12, opt = "optim")); eta <- off + fitted(g) }
+add("rates, ar1, plain", coef(g), vcov(g), NA)
+rows <- rbind(rows, data.frame(case = "rates, ar1, rho", term = "rho", estimate = coef(g$modelStruct$corStruct, unconstrained = FALSE)[[1]], std_error = NA, df = NA))
 d <- s[!is.na(s$outcome), ]; m <- lm(f, d); r <- residuals(m); nn <- length(r)
 lb <- Box.test(r, lag = 8, type = "Ljung-Box")$p.value
 rows <- rbind(rows, data.frame(case = "residuals", term = c("durbin-watson", "ljung-box"), estimate = c(sum(diff(r)^2) / sum(r^2), lb), std_error = NA, df = NA))

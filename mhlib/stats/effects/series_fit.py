@@ -8,8 +8,12 @@ from dataclasses import dataclass, replace
 import numpy as np
 from scipy import optimize
 
+from mhlib.errors import DesignError
+
 # Autocorrelation is looked for between these; at the ends the series says it has no level of its own.
 LEAST_RHO, MOST_RHO = -0.95, 0.98
+# Logarithms of expected counts beyond this belong to a step that went astray.
+FARTHEST = 30.0
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -142,12 +146,17 @@ def autocorrelated_rates(x: np.ndarray, y: np.ndarray, exposure: np.ndarray, pla
     offset = np.log(exposure)
     linear = offset + x @ quasi_poisson(x, y, exposure, None).beta
     for _ in range(50):
-        expected = np.exp(linear)
+        expected = np.exp(np.clip(linear, -FARTHEST, FARTHEST))
         fit = autocorrelated(x, linear - offset + (y - expected) / expected, expected, place)
         moved, linear = np.abs(offset + x @ fit.beta - linear).max(), offset + x @ fit.beta
-        if moved < 1e-9:
-            break
-    return replace(fit, name="quasi-Poisson with AR(1) by REML, Kenward-Roger errors")
+        if moved < 1e-8:
+            return replace(fit, name="quasi-Poisson with AR(1) by REML, Kenward-Roger errors")
+    raise DesignError(
+        "interrupted_time_series(family)",
+        "the rates of these weeks have no stable autocorrelation",
+        allowed="several events in most weeks",
+        remedy="sum up two weeks in one row, or take family='gaussian' for the rates themselves",
+    )
 
 
 def kenward_roger(

@@ -11,6 +11,8 @@ from mhlib.stats.effects.series_rows import Weeks
 # Fewer weeks on one side show neither a slope nor how weeks hang together.
 FEWEST_WEEKS = 8
 FEWEST_DF = 4.0
+# Events a week, on average on either side; below, the expected counts are too uneven for normal errors of a log rate.
+FEWEST_EVENTS = 3
 
 
 def few_weeks_refusal(weeks: Weeks) -> Refused | None:
@@ -41,6 +43,23 @@ def few_weeks_refusal(weeks: Weeks) -> Refused | None:
             message("Go on measuring until {least} taught weeks with the programme are there.", least=FEWEST_WEEKS),
         )
     return None
+
+
+def few_events_refusal(weeks: Weeks) -> Refused | None:
+    """Refusal of rates, code `too_few_events`, with fewer than 3 events a week on average before or after the start."""
+    if weeks.exposure is None:
+        return None
+    if min(weeks.y[weeks.since < 0].mean(), weeks.y[weeks.since >= 0].mean()) >= FEWEST_EVENTS:
+        return None
+    return Refused(
+        "too_few_events",
+        message(
+            "Before or after the start there were fewer than {least} events a week on average: a weekly rate cannot be "
+            "followed.",
+            least=FEWEST_EVENTS,
+        ),
+        message("Take months instead of weeks, or put more schools together."),
+    )
 
 
 def start_check(weeks: Weeks) -> Check:

@@ -28,6 +28,7 @@ from mhlib.stats.effects.series_record import (
     week_table,
 )
 from mhlib.stats.effects.series_refusals import (
+    few_events_refusal,
     few_weeks_refusal,
     length_check,
     level_check,
@@ -87,14 +88,14 @@ def interrupted_time_series(
     -------
     InterruptedSeriesResult or Refused
         First method: AR(1) by REML with Kenward-Roger errors. Refused: `too_few_weeks_before`, `too_few_weeks_after` (fewer
-        than 8 measured weeks).
+        than 8 measured weeks), `too_few_events` (rates with fewer than 3 events a week on either side).
 
     Raises
     ------
     DataError
         Columns that are lacking or no numbers, a week twice, weights not above 0, negative counts.
     DesignError
-        Seasons that cannot be told from the trend, an outcome that does not vary.
+        Seasons that cannot be told from the trend, an outcome that does not vary, rates whose fit does not settle.
     ParamsError
         An unknown family, a start that is no week, a negative lag or week, a comparison series of rates.
 
@@ -122,6 +123,8 @@ def interrupted_time_series(
     demand_rank(weeks, where)
     if family == "quasi-poisson" and (weeks.y < 0).any():
         raise DataError(f"{where}({outcome})", "counts below 0", allowed="0 and more")
+    if refused := few_events_refusal(weeks):
+        return refused
     lags = newey_west_lag(len(weeks.y)) if lag is None else int(lag)
     return record(weeks, fits(weeks, lags), lags=lags, at=tuple(at), family=family, controlled=control is not None,
                   conf_level=conf_level)  # fmt: skip

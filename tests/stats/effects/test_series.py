@@ -84,6 +84,31 @@ def test_rates_equal_glm():
     assert (result.weeks["observed"] < 1).all()
 
 
+def test_rates_with_memory_equal_iterated_gls():
+    result = interrupted_time_series(
+        ROWS, outcome="events", time="week", start=START, family="quasi-poisson", exposure="at_risk"
+    )
+    r, found = wanted("rates, ar1, plain"), result.effects.set_index("term")
+    np.testing.assert_allclose(result.rho, wanted("rates, ar1, rho")["estimate"].item(), atol=2e-5)
+    np.testing.assert_allclose(found.loc[r.index, "estimate"], r["estimate"], rtol=1e-4)
+    # The adjustment of first order lengthens every error, and here by less than a fifth.
+    ratio = found.loc[r.index, "std_error"] / r["std_error"]
+    assert ((ratio > 1) & (ratio < 1.2)).all()
+
+
+def test_rare_events_are_refused():
+    result = interrupted_time_series(ramp().assign(outcome=[0, 1] * 12), start=13, family="quasi-poisson")
+    assert isinstance(result, Refused) and result.code == "too_few_events"
+
+
+def test_a_series_that_drifts_is_told():
+    walk = np.cumsum(np.random.default_rng(1).normal(size=60)) * 5
+    result = interrupted_time_series(ramp(60, 30, noise=walk), start=31)
+    assert result.rho > 0.6
+    edge = interrupted_time_series(ramp(60, 30, noise=np.linspace(-3, 3, 60) ** 3 * 10), start=31)
+    assert not edge.checks[1].passed and edge.rho > 0.95
+
+
 def ramp(n=24, start=12, level=-2.0, slope=-0.5, noise=None):
     k = np.arange(n)
     y = 10 + 0.25 * k + np.where(k >= start, level + slope * (k - start), 0.0)
