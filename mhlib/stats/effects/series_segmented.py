@@ -104,6 +104,8 @@ def interrupted_time_series(
     y = b0 + b1 week + b2 (from start) + b3 (weeks since start) + season + e; effect after k weeks: b2 + k b3; average: over
     measured weeks with the programme. e has correlation rho^distance. Newey-West stands beside: with 20 weeks on either side
     its 95 % interval holds the truth in about four of five series only (tests/stats/effects/test_recovery_series.py).
+    Rates: a memory of the log rate under the chance of counting is no exact AR(1); the 95 % interval held the truth in about 92
+    of 100 series of 20 + 20 weeks.
     References: Bernal, Cummins & Gasparrini (2017) Int J Epidemiol 46:348; Turner et al. (2021) BMC Med Res Methodol
     21:181 (REML in short series); Newey & West (1987, 1994); Kenward & Roger (1997) Biometrics 53:983.
     Checked against: tests/oracle/series_values.csv (R lm with Newey-West by hand, nlme::gls with corAR1, glm).

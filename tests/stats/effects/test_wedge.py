@@ -68,7 +68,7 @@ def test_recurring_pupils_equal_lmertest(recurring):
     assert recurring.recurring
 
 
-def cells(table, first, n_periods=None):
+def cells(table, first):
     """Rows of means from a table of schools by periods, and the period in which each school begins."""
     table = np.asarray(table, dtype=float)
     school, period = np.nonzero(np.isfinite(table))
