@@ -133,10 +133,10 @@ def stepped_wedge_effect(
     -----
     y = period + effect(exposure) + school + school by period + pupil; REML, Satterthwaite df. Leaving school by period out
     makes intervals too short (Thompson et al. 2017), taking a growing effect as constant makes them wrong (Kenny et al.
-    2022): both shown in tests/stats/effects/test_recovery_series.py. The average weighs each period under the programme the same;
-    the last ones rest on the schools that began first. A school not measured
-    when it began counts from its first measured period under the programme. Permutation: GLS of school-by-period means with variances of the
-    model without programme; within periods: the same without any variance shared between a school's periods.
+    2022): both shown in tests/stats/effects/test_recovery_series.py. The average weighs each period under the programme
+    the same; the last ones rest on the schools that began first. A school not measured when it began counts from its first
+    measured period under the programme. Permutation: GLS of school-by-period means with variances of the model without
+    programme; within periods: the same without any variance shared between a school's periods.
     References: Hussey & Hughes (2007) Contemp Clin Trials 28:182; Hooper et al. (2016) Stat Med 35:4718; Kenny et al. (2022)
     Stat Med 41:4311; Thompson et al. (2018) Stat Med 37:2487; Wang & De Gruttola (2017) Stat Med 36:2831.
     Checked against: tests/oracle/series_wedge_values.csv (lmerTest, clubSandwich).
