@@ -247,6 +247,7 @@ def put_together(
         rule_of_thumb=rule_of_thumb,
         rule_of_thumb_full=quartic_curvature(cells, np.eye(len(cells.names))[0], nearest=1.0),
         ladder=curvature_ladder(cells, settings),
+        cutoff=cutoff,
         bandwidth=jump.bandwidth,
         kernel=settings.kernel,
         n_below=jump.n_below,

@@ -40,8 +40,8 @@ class RddResult:
         What the quartic says of the outcome near the cut-off and over the whole support, NaN with too few values.
     ladder : DataFrame
         The effect with half and twice the bound (`factor, curvature, bandwidth, estimate, max_bias, conf_low, conf_high`).
-    bandwidth : float
-        In units of the score, with its `kernel`.
+    cutoff, bandwidth : float
+        In units of the score; the bandwidth with its `kernel`.
     n_below, n_above, values_below, values_above : int
         Rows and values of the score within the bandwidth.
     discrete : bool
@@ -75,6 +75,7 @@ class RddResult:
     rule_of_thumb: float
     rule_of_thumb_full: float
     ladder: pd.DataFrame = field(repr=False)
+    cutoff: float
     bandwidth: float
     kernel: str
     n_below: int
