@@ -97,9 +97,10 @@ def ancova(
     Notes
     -----
     y = a + arms + b (baseline - mean) + c (cluster's mean) + covariates. Rows without outcome or a covariate are left out
-    and counted. p-values of several arms are not adjusted here (:func:`adjust_pvalues`). References: Lord (1967) Psychol
-    Bull 68:304; White & Thompson (2005) Stat Med 24:993; Van Breukelen (2006) J Clin Epidemiol 59:920; Pustejovsky & Tipton
-    (2018) JBES 36:672; WWC Handbook 5.0, appendix E.
+    and counted. With a dozen schools the mean baseline of schools takes df: where it leaves fewer than 4 the interval is
+    refused, and it may be left out. The Lord check is cautious with few schools. p-values of several arms are not adjusted
+    here (:func:`adjust_pvalues`). References: Lord (1967) Psychol Bull 68:304; White & Thompson (2005) Stat Med 24:993;
+    Van Breukelen (2006) J Clin Epidemiol 59:920; Pustejovsky & Tipton (2018) JBES 36:672; WWC Handbook 5.0, appendix E.
     Checked against: tests/oracle/ancova_values.csv (lm, lmer, clubSandwich).
     """
     where = "ancova"
