@@ -32,6 +32,8 @@ class ScoreCells:
     n_clusters : int
         0 where rows are taken as independent.
     n_excluded : int
+    n_targets : int
+        1, or 2 where the second variable is uptake; covariates follow.
     """
 
     names: tuple[str, ...]
@@ -43,6 +45,7 @@ class ScoreCells:
     squares: np.ndarray = field(repr=False)
     n_clusters: int
     n_excluded: int
+    n_targets: int = 1
 
     @property
     def counts(self) -> np.ndarray:
@@ -131,7 +134,7 @@ def cells_of_rows(
         n_excluded=int((~complete).sum()),
     )
     demand_both_sides(cells, where=where)
-    return cells, complete
+    return replace(cells, n_targets=1 if treated is None else 2), complete
 
 
 def summed(

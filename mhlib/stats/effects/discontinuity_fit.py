@@ -176,10 +176,10 @@ def combinations_of(
     cells: ScoreCells, bandwidth: float, kernel: str, *, fuzzy: bool
 ) -> tuple[np.ndarray, np.ndarray | None]:
     """Outcome and uptake less what the covariates explain of them within the bandwidth, each of shape (V,)."""
-    v, targets = len(cells.names), 1 + fuzzy
-    found = np.eye(v)[:targets]
-    if v > targets:
-        found[:, targets:] = -covariate_slopes(cells, bandwidth, kernel, targets).T
+    first = cells.n_targets
+    found = np.eye(len(cells.names))[:first]
+    if len(cells.names) > first:
+        found[:, first:] = -covariate_slopes(cells, bandwidth, kernel, first).T
     return found[0], (found[1] if fuzzy else None)
 
 
