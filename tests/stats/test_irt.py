@@ -141,7 +141,7 @@ def test_dif_of_bfi_by_gender_equals_mirt():
 
 
 def test_information_of_the_published_science_parameters():
-    # The 392 x 4 answers are in no package here; information and reliability need only mirt's parameters (3 digits).
+    # From mirt's printed parameters alone (3 digits); the fit to the answers themselves is in test_irt_science.py.
     slopes = np.array([1.041754681, 1.225961809, 2.293371713, 1.094915137])
     d = np.array([4.864, 2.640, -1.466, 2.924, 0.901, -2.266, 5.238, 2.216, -1.965, 3.348, 0.992, -1.688])
     layout = layout_of(np.full(4, 4))
