@@ -56,3 +56,12 @@ m <- lmerTest::lmer(update(f2, . ~ . + (1 | school)), c1, control = control); s 
 v <- function(m) as.data.frame(VarCorr(m))$vcov; a <- v(m); b <- v(lme4::lmer(post ~ arm + (1 | school), c1, control = control))
 keep("explained", c("icc before", "icc after", "r2 school", "r2 pupil", "r2 total"), c(b[1] / sum(b), a[1] / sum(a), 1 - a[1] / b[1], 1 - a[2] / b[2], 1 - sum(a) / sum(b)))
 out(do.call(rbind, rows), "ancova_values.csv")
+
+# 4. Estimates and variances of every imputed table, for the pooling rules (mice 3.15.0, HSAUR3 1.0-13).
+suppressPackageStartupMessages(library(mice)); each <- list()
+apiece <- function(case, fits, terms) for (f in fits$analyses) each[[length(each) + 1]] <<-
+  data.frame(case = case, term = terms, q = unname(coef(f)[terms]), u = unname(diag(vcov(f))[terms]), df_complete = f$df.residual)
+apiece("nhanes", with(mice(nhanes, m = 20, seed = 123, printFlag = FALSE), lm(chl ~ age + bmi)), c("age", "bmi"))
+data(BtheB, package = "HSAUR3")
+apiece("btheb", with(mice(BtheB, m = 50, seed = 2026, method = "norm", maxit = 20, printFlag = FALSE), lm(bdi.8m ~ bdi.pre + treatment + drug + length)), "treatmentBtheB")
+out(do.call(rbind, each), "anchor_pooled_each.csv")
