@@ -15,14 +15,49 @@ References  Pustejovsky & Tipton (2018) J Bus Econ Stat 36:672. White & Thompson
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import Literal
 
+import pandas as pd
 from pydantic import Field
 
+from mhlib.analyses.parts import (
+    consort,
+    outcome_answer,
+    outcome_checks,
+    outcome_design,
+    outcome_flow,
+    outcome_groups,
+    outcome_hidden,
+    outcome_missing,
+    outcome_power,
+    outcome_primary,
+    outcome_reliable,
+    outcome_secondary,
+    outcome_start,
+    outcome_verdict,
+)
+from mhlib.analyses.parts.outcome_effect import Effect
+from mhlib.analyses.parts.sections import Drawn
 from mhlib.analyses.parts.trial import Trial, trial_of
 from mhlib.data.sources import open_source
 from mhlib.data.trial import load_trial
+from mhlib.findings import Check, Light, Message, Refused, Reported
 from mhlib.params import BaseParams
+
+REQUIRED = (
+    "answer",
+    "lights",
+    "estimand",
+    "flow_steps",
+    "checks",
+    "estimate",
+    "inference",
+    "multiverse",
+    "harms",
+    "checklist",
+    "provenance",
+)
 
 SHARE, PUPILS, POINTS = {"unit": "proportion"}, {"unit": "pupils"}, {"unit": "points"}
 YUAN, SDS = {"unit": "yuan"}, {"unit": "SD"}
@@ -86,3 +121,67 @@ def load(params: Params) -> Trial:
         covariates=[name for name in params.covariates if name not in params.columns],
     )  # fmt: skip
     return trial_of(data, params)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class OutcomesResult:
+    """Every section of the report, in its order; a section that cannot be estimated is a :class:`Refused`."""
+
+    design: outcome_design.DesignSection
+    flow: outcome_flow.FlowSection
+    balance: Drawn | Refused
+    power: outcome_power.PowerSection
+    effect: Effect | Refused
+    strength: str
+    primary: outcome_primary.PrimarySection
+    secondary: outcome_secondary.SecondarySection
+    groups: outcome_groups.GroupsSection
+    missing: outcome_missing.MissingSection
+    hidden: outcome_hidden.HiddenSection
+    change: outcome_reliable.ChangeSection
+    fall: outcome_reliable.FallSection
+
+
+def check(data: Trial, params: Params) -> list[Check]:
+    """What should hold before the estimates are believed."""
+    return outcome_checks.of_trial(data, params)
+
+
+def estimate(data: Trial, params: Params) -> OutcomesResult:
+    """Every section of the report."""
+    checks = check(data, params)
+    flow = outcome_flow.section(data, params)
+    design = outcome_design.section(data, params)
+    primary = outcome_primary.section(data, params)
+    return OutcomesResult(
+        design=design, flow=flow, balance=outcome_start.table(data, params),
+        power=outcome_power.section(data, params, flow, checks), effect=primary.effect, strength=design.strength, primary=primary,
+        secondary=outcome_secondary.section(data, params), groups=outcome_groups.section(data, params),
+        missing=outcome_missing.section(data, params), hidden=outcome_hidden.section(data, params, primary.effect),
+        change=outcome_reliable.section(data, params), fall=outcome_reliable.fall(data, params),
+    )  # fmt: skip
+
+
+def sensitivity(data: Trial, params: Params) -> Drawn | Refused:
+    """Every other way in which the primary effect could have been computed."""
+    return outcome_primary.section(data, params).multiverse
+
+
+def answer(result: OutcomesResult, params: Params) -> list[Message]:
+    """The report's first paragraph, sentence by sentence."""
+    return outcome_answer.sentences(result, params)
+
+
+def lights(result: OutcomesResult, params: Params) -> list[Light]:
+    """The verdict line by line."""
+    return outcome_verdict.lights(result, params)
+
+
+def allocations(data: Trial, params: Params) -> pd.DataFrame | Refused:
+    """The seeded list of lots for the next term; for the bureau only."""
+    return outcome_power.allocation_list(data, params)
+
+
+def checklist(data: Trial) -> list[Reported]:
+    """CONSORT for clusters, or TREND."""
+    return consort.checklist(randomised=data.randomised)

@@ -37,6 +37,9 @@ def sentences(result: OutcomesResult, params: Params) -> list[Message]:
 def _effect(effect: Effect, params: Params) -> Message:
     """In points, turned so that more is better, with the p-value only where there is one."""
     value, low, high = effect.better(params.better)
+    if low != low:
+        return message("The arms differ by {value} points (above 0 is better), but too few units stand behind it for an interval: "
+                       "nothing can be concluded.", value=Estimate(value, effect.n_used))  # fmt: skip
     shown = Estimate(abs(value), effect.n_used, *_turned(value, low, high))
     if low > 0:
         return message(
@@ -57,8 +60,8 @@ def _turned(value: float, low: float, high: float) -> tuple[float, float]:
 
 def _size(effect: Effect, params: Params) -> Message:
     """In standard deviations, with a word for its size by the published spread of school programmes."""
-    if effect.g != effect.g:
-        return message("No deviation of pupils is known, so the effect has no standardised size.")
+    if effect.g != effect.g or effect.conf_low != effect.conf_low:
+        return message("The effect has no standardised size that could be trusted.")
     low, high = sorted((abs(effect.g_low), abs(effect.g_high))) if effect.g_low * effect.g_high > 0 else (0.0, 0.0)
     word = next((said for limit, said in SIZES if abs(effect.g) < limit), LARGE)
     shown = Estimate(abs(effect.g), effect.n_used, low, high) if high else Estimate(abs(effect.g), effect.n_used)

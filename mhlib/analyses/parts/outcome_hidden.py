@@ -54,7 +54,8 @@ def _e_value(effect: Effect) -> tuple[list[dict[str, object]], list[Message]]:
     found = e_value(effect.g, measure="smd", conf_low=effect.g_low, conf_high=effect.g_high)
     rows = [{"term": "e_value", "estimate": found.e_value}, {"term": "e_value_bound", "estimate": found.e_value_bound}]
     said = message("To explain the effect away, a hidden cause would have to multiply both the chance of being served "
-                   "and the chance of a poor outcome by {value}; to move the interval to nought, by {bound}.", value=f"{found.e_value:.2f}",
+                   "and the chance of a poor outcome by {value}; to move the interval to nought, by {bound}.",
+                   value=f"{found.e_value:.2f}",
                    bound=f"{found.e_value_bound:.2f}")  # fmt: skip
     return rows, [said]
 
@@ -71,9 +72,10 @@ def _linear(
     outcome = people.loc[design.index, "y"]
     fit = sm.OLS(outcome, sm.add_constant(design)).fit()
     other = sm.OLS(design["treated"], sm.add_constant(design[names])).fit()
-    marks = {name: (partial_r2(float(other.tvalues[name]), float(other.df_resid)), partial_r2(float(fit.tvalues[name]), float(fit.df_resid)))
+    marks = {name: tuple(partial_r2(float(one.tvalues[name]), float(one.df_resid)) for one in (other, fit))
              for name in names}  # fmt: skip
-    found = robustness_value(float(fit.params["treated"]), float(fit.bse["treated"]), float(fit.df_resid), benchmarks=marks, times=(1,),
+    found = robustness_value(float(fit.params["treated"]), float(fit.bse["treated"]), float(fit.df_resid), benchmarks=marks,
+                             times=(1,),
                              n_used=len(design), conf_level=params.conf_level)  # fmt: skip
     rows = [{"term": "robustness_value", "estimate": found.robustness_value},
             {"term": "robustness_value_alpha", "estimate": found.robustness_value_alpha}]  # fmt: skip

@@ -44,7 +44,8 @@ def section(trial: Trial, params: Params) -> MissingSection:
     people = trial.people[trial.people["treated"].notna()]
     people = people[people["b"].notna()] if trial.has_baseline else people
     if int(people["y"].isna().sum()) < FEWEST_LOST:
-        return _nothing(Refused("nobody_lost", message("Hardly anybody is missing at the primary occasion: there is nothing to impute."),
+        return _nothing(Refused("nobody_lost",
+                                message("Hardly anybody is missing at the primary occasion: there is nothing to impute."),
                                 message("Nothing.")))  # fmt: skip
     try:
         return _whole(trial, params, people)
@@ -149,7 +150,8 @@ def _effects(trial: Trial, complete: object, mended: object) -> tuple[Drawn, lis
             for name, row, n in (("effect_complete", first, complete.n_used), ("effect_imputed", second, mended.n_used))]  # fmt: skip
     change = float(first["estimate"] - second["estimate"])
     far = abs(change) > 0.5 * float(first["std_error"])
-    said = message("Those measured alone give {complete} points, everybody {imputed}.", complete=Estimate(first["estimate"], complete.n_used),
+    said = message("Those measured alone give {complete} points, everybody {imputed}.",
+                   complete=Estimate(first["estimate"], complete.n_used),
                    imputed=Estimate(second["estimate"], mended.n_used))  # fmt: skip
     check = Check(message("Those measured alone give the same effect"), not far,
                   message("The two differ by {change} points; more than half a standard error raises an alarm.",

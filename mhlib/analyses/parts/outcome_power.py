@@ -155,8 +155,10 @@ def security_grade(trial: Trial, flow: FlowSection, mdes: float, checks: list[Ch
     A non-randomised design cannot pass its cap; where an entry is unknown the grade rests on the others and says so.
     """
     parts = {
-        "design": (DESIGN_CAP.get(trial.design, 5), message("Design"), message("lots 5; cut-off or staggered 3; weights or panel 2; none 0")),
-        "mdes": (_rung(mdes, MDES_LADDER), message("Smallest effect it could see"), message("up to .2: 5, .3: 4, .4: 3, .5: 2, .6: 1 SD")),
+        "design": (DESIGN_CAP.get(trial.design, 5), message("Design"),
+                   message("lots 5; cut-off or staggered 3; weights or panel 2; none 0")),
+        "mdes": (_rung(mdes, MDES_LADDER), message("Smallest effect it could see"),
+                 message("up to .2: 5, .3: 4, .4: 3, .5: 2, .6: 1 SD")),
         "loss": (_rung(flow.overall, LOSS_LADDER), message("Losses"), message("up to 10%: 5, 20%: 4, 30%: 3, 40%: 2, 50%: 1")),
         "balance": ({"low": 5, "moderate": 4, "high": 2}.get(flow.level), message("Unequal losses"),
                     message("within the cautious boundary 5, the optimistic 4, beyond both 2")),
@@ -164,7 +166,8 @@ def security_grade(trial: Trial, flow: FlowSection, mdes: float, checks: list[Ch
     known = [value for value, *_ in parts.values() if value is not None]
     failed = sum(check.passed is False for check in checks)
     grade = max(min(known) - (1 if failed else 0), 0)
-    lights = [Light(name, _state(value), message("Not known.") if value is None else message("Grade {grade}.", grade=value), rule, True)
+    lights = [Light(name, _state(value), message("Not known.") if value is None else message("Grade {grade}.", grade=value), rule,
+                    True)
               for value, name, rule in parts.values()]  # fmt: skip
     lights.append(Light(message("Checks of the data"), "bad" if failed else "good", message("{n} checks did not hold.", n=failed),
                         message("one grade less when any did not hold"), True))  # fmt: skip
@@ -189,7 +192,8 @@ def _next_term(params: Params, values: dict[str, float] | Refused) -> Drawn | Re
     sizes = sorted({*CITY_SIZES, params.next_schools})
     rows = []
     for schools in sizes:
-        plain = minimum_detectable_effect(schools=schools, pupils=params.next_pupils, icc_school=icc, r2_pupil=r2, r2_school=values["r2_0"],
+        plain = minimum_detectable_effect(schools=schools, pupils=params.next_pupils, icc_school=icc, r2_pupil=r2,
+                                          r2_school=values["r2_0"],
                                           alpha=params.alpha).mdes  # fmt: skip
         rolled = {
             name: detectable_effect_of_schedule(schedule, pupils=params.next_pupils, icc=icc, school_autocorrelation=0.8,

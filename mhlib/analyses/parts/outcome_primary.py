@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 import pandas as pd
 
 from mhlib.analyses.parts.outcome_effect import Effect, adjusted, effect_of, formula, robust
-from mhlib.analyses.parts.sections import Drawn, refused_design
+from mhlib.analyses.parts.sections import Drawn, refused_design, tried
 from mhlib.analyses.parts.trial import FEW_CLUSTERS, Trial, arms_refusal
 from mhlib.errors import DesignError
 from mhlib.findings import Check, Estimate, Message, Refused, message
@@ -126,7 +126,7 @@ def _permuted(trial: Trial, fit: ClusterRobustResult, params: Params) -> object:
             message("No permutation test: no lots were drawn, so there is no allocation to repeat."),
             message("Nothing."),
         )
-    return school_permutation(fit, "treated", seed=params.seed, conf_level=params.conf_level)
+    return tried(school_permutation, fit, "treated", seed=params.seed, conf_level=params.conf_level)
 
 
 def mixed_model(trial: Trial, frame: pd.DataFrame, names: list[str], params: Params, outcome: str = "y") -> object:
@@ -233,7 +233,8 @@ def _reading(trial: Trial, fit: ClusterRobustResult, other: object) -> list[Mess
         return said
     if fit.n_clusters < FEW_CLUSTERS:
         said.append(message("With fewer than {few} clusters the errors themselves are uncertain: read the interval of the "
-                            "mixed model, the wild bootstrap or the permutation beside the robust one, and trust none that stands alone.",
+                            "mixed model, the wild bootstrap or the permutation beside the robust one, and trust none that "
+                            "stands alone.",
                             few=FEW_CLUSTERS))  # fmt: skip
     if not isinstance(other, Refused) and getattr(other, "refused", None) is None:
         values = {name: _worded(getattr(other, name)) for name in ("pupil", "school")}

@@ -134,7 +134,7 @@ def record_of(
     n, g, p = int(cluster_rows.sum()), len(cluster_rows), len(terms)
     scalar = factor_of(kind, n_clusters=g, n=n, n_columns=p + n_absorbed)
     covariance = found.scale @ (scalar * found.scores.T @ found.scores) @ found.scale.T
-    estimates, errors = found.scale @ found.coefficients, np.sqrt(np.diag(covariance))
+    estimates, errors = found.scale @ found.coefficients, np.sqrt(np.clip(np.diag(covariance), 0.0, None))
     df, _ = satterthwaite(found, found.scale)
     alone = carried_by_one(found)
     refusals = {term: carried_refusal(term) for term, carried in zip(terms, alone, strict=True) if carried}

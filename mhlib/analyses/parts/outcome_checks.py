@@ -1,0 +1,68 @@
+"""What should hold of a trial's data before its effect is believed."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from mhlib.analyses.parts.outcome_flow import section as flow_section
+from mhlib.analyses.parts.outcome_start import table as start_table
+from mhlib.analyses.parts.trial import Trial
+from mhlib.findings import Check, Count, Refused, message
+from mhlib.stats.effects import cluster_check, nesting_check, score_range_check, spread_checks
+
+if TYPE_CHECKING:
+    from mhlib.analyses.intervention_outcomes import Params
+
+# Arms whose units are few enough to be mistaken for the arms themselves.
+CONFOUNDED = 3
+
+
+def of_trial(trial: Trial, params: Params) -> list[Check]:
+    """Plausibility of scores and spreads, clusters, nesting, losses, balance, and units an arm."""
+    if not len(trial.people):
+        return []
+    people = trial.people[trial.people["treated"].notna()]
+    found = [_units_an_arm(trial), _one_arm_a_unit(trial)]
+    if params.outcome_low is not None and params.outcome_high is not None:
+        scores = people[[f"y_{name}" for name in trial.data.occasions]].to_numpy().ravel()
+        found.append(score_range_check(scores, lowest=params.outcome_low, highest=params.outcome_high))
+    groups = people.groupby("arm")["y"].agg(["std", "count"]).dropna()
+    if params.reference_sd is not None and len(groups):
+        found.append(spread_checks(groups["std"], groups["count"], reference_sd=params.reference_sd)[0])
+    clusters = cluster_check(people[trial.cluster], n=len(people))
+    if isinstance(clusters, Check) and trial.cluster != "pupil_pid":
+        found.append(clusters)
+    if {"class_pid", "school_pid"} <= set(people):
+        found.append(nesting_check(people["class_pid"], people["school_pid"]))
+    return [*found, *flow_section(trial, params).checks, *_balance(trial, params)]
+
+
+def _units_an_arm(trial: Trial) -> Check:
+    """With two or three units an arm, what is called the programme may be a unit."""
+    name = message("Enough units an arm to tell the programme from the units")
+    units = trial.people[trial.people["treated"].notna()].groupby("treated")[trial.cluster].nunique()
+    if len(units) < 2:
+        return Check(name, False, message("Only one arm was measured."))
+    least = int(units.min())
+    return Check(name, least > CONFOUNDED, message("The smaller arm has {n} units; with {few} or fewer, units and "
+                                                   "programme cannot be told apart.", n=least, few=CONFOUNDED))  # fmt: skip
+
+
+def _one_arm_a_unit(trial: Trial) -> Check:
+    """What was allocated as a whole must have one arm."""
+    name = message("Every unit has one arm")
+    mixed = int((trial.people.groupby(trial.cluster)["arm"].nunique() > 1).sum())
+    if trial.design == "above_cutoff":
+        return Check(name, None, message("Pupils and not units are served, by their score."))
+    return Check(
+        name, mixed == 0, message("{n} units have pupils of more than one arm.", n=Count(mixed) if mixed else 0)
+    )
+
+
+def _balance(trial: Trial, params: Params) -> list[Check]:
+    found = start_table(trial, params)
+    if isinstance(found, Refused):
+        return []
+    far = int((found.table["g"].abs() > 0.25).sum())
+    return [Check(message("The arms were alike at the start"), far == 0,
+                  message("{n} properties differ by more than a quarter of a standard deviation.", n=far))]  # fmt: skip

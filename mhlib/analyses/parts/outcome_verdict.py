@@ -1,0 +1,124 @@
+"""The lights of the outcome report, each by a rule that stands beside it."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from mhlib.analyses.parts.outcome_design import STRENGTH, frozen
+from mhlib.analyses.parts.outcome_effect import Effect
+from mhlib.findings import Estimate, Light, Refused, message
+
+if TYPE_CHECKING:
+    from mhlib.analyses.intervention_outcomes import OutcomesResult, Params
+
+SEE_BELOW = message("See the section.")
+
+
+def lights(result: OutcomesResult, params: Params) -> list[Light]:
+    """Effect, size, cause, losses, those not measured, harms, grade."""
+    return [
+        _effect(result, params),
+        _size(result, params),
+        _cause(result),
+        _losses(result),
+        _missing(result),
+        _harms(result),
+        _grade(result),
+    ]
+
+
+def _planned(params: Params) -> bool:
+    return frozen(params)
+
+
+def _effect(result: OutcomesResult, params: Params) -> Light:
+    name = message("Did pupils get better because of it?")
+    rule = message("good: the whole interval on the better side of nought; bad: on the worse side")
+    if isinstance(result.effect, Refused):
+        return Light(name, "unknown", result.effect.why, rule, _planned(params))
+    value, low, high = result.effect.better(params.better)
+    if low != low:
+        return Light(name, "unknown", message("Too few units for an interval."), rule, _planned(params))
+    state = "good" if low > 0 else "bad" if high < 0 else "watch"
+    shown = Estimate(value, result.effect.n_used, low, high)
+    return Light(name, state, message("{value} points; above 0 is better.", value=shown), rule, _planned(params))
+
+
+def _size(result: OutcomesResult, params: Params) -> Light:
+    name = message("Is it large enough to matter?")
+    rule = message("interval against the smallest effect that would matter, {margin} SD", margin=f"{params.margin:g}")
+    effect = result.effect
+    if isinstance(effect, Refused) or effect.g != effect.g or effect.conf_low != effect.conf_low:
+        return Light(name, "unknown", SEE_BELOW, rule, _planned(params))
+    value, low, high = _turned(effect, params)
+    state = "good" if low >= params.margin else "bad" if high < params.margin else "watch"
+    return Light(name, state, message("{g} standard deviations; above 0 is better.", g=Estimate(value, effect.n_used, low, high)),
+                 rule,
+                 _planned(params))  # fmt: skip
+
+
+def _turned(effect: Effect, params: Params) -> tuple[float, float, float]:
+    if params.better == "higher":
+        return effect.g, effect.g_low, effect.g_high
+    return -effect.g, -effect.g_high, -effect.g_low
+
+
+def _cause(result: OutcomesResult) -> Light:
+    state = {
+        "strong": "good",
+        "at_cutoff": "good",
+        "moderate": "watch",
+        "weak": "watch",
+        "weakened": "watch",
+        "none": "bad",
+    }[result.strength]
+    rule = message("good: lots, or a cut-off kept to; with care: trends or weights; bad: no comparison")
+    return Light(
+        message("Can it speak of causes?"),
+        state,
+        message("{strength}.", strength=STRENGTH[result.strength]),
+        rule,
+        True,
+    )
+
+
+def _losses(result: OutcomesResult) -> Light:
+    name, rule = (
+        message("Were enough pupils measured?"),
+        message("losses within the cautious boundary of the What Works Clearinghouse"),
+    )
+    if not result.flow.level:
+        return Light(name, "unknown", SEE_BELOW, rule, True)
+    state = {"low": "good", "moderate": "watch", "high": "bad"}[result.flow.level]
+    return Light(name, state, result.flow.reading[0], rule, True)
+
+
+def _missing(result: OutcomesResult) -> Light:
+    name = message("Does it hold with those not measured?")
+    rule = message("complete and imputed effects within half a standard error")
+    if not result.missing.checks:
+        said = result.missing.effects.why if isinstance(result.missing.effects, Refused) else SEE_BELOW
+        return Light(name, "unknown", said, rule, True)
+    held = result.missing.checks[0].passed
+    return Light(name, "good" if held else "watch", result.missing.reading[0], rule, True)
+
+
+def _harms(result: OutcomesResult) -> Light:
+    name = message("Was anybody harmed?")
+    rule = message(
+        "bad: more pupils reliably worse with the programme, beyond chance; good cannot be proved by silence"
+    )
+    found = result.change.harm_state
+    return Light(name, found[0], found[1], rule, True)
+
+
+def _grade(result: OutcomesResult) -> Light:
+    name, rule = (
+        message("How secure is the finding?"),
+        message("grade 4 or 5 good, 2 or 3 with care, below bad; its rule stands in the section"),
+    )
+    grade = result.power.grade
+    if grade is None:
+        return Light(name, "unknown", SEE_BELOW, rule, True)
+    state = "good" if grade >= 4 else "watch" if grade >= 2 else "bad"
+    return Light(name, state, message("Grade {grade} of 5.", grade=grade), rule, True)
