@@ -131,6 +131,9 @@ def test_twelve_clusters_are_read_with_care(tmp_path, monkeypatch):
 
 def test_a_null_programme_gives_a_null_verdict(tmp_path, monkeypatch):
     params, _, result = flat(tmp_path, monkeypatch, trial_rows(np.random.default_rng(5), 40, 30, effect=0.0), **TRIAL)
+    shares = result.change.differences.table
+    unsure = shares["conf_low"] * shares["conf_high"] <= 0
+    assert unsure.any() and shares.loc[unsure, "number_needed"].isna().all()
     assert analysis.lights(result, params)[0].state == "watch"
     assert "No effect is shown" in analysis.answer(result, params)[0].template
 

@@ -137,6 +137,8 @@ def _differences(found: object, unlike: Refused | None) -> Drawn | Refused:
         return unlike
     rows = found.differences.rename(columns={"outcome": "term"})
     rows = rows.assign(term="difference_" + rows["term"].astype(str), estimate=rows["difference"], n_used=found.n_used)
+    # A number needed is not defined where the difference may be nought.
+    rows["number_needed"] = rows["number_needed"].where(rows["conf_low"] * rows["conf_high"] > 0)
     kept = [name for name in ("term", "estimate", "conf_low", "conf_high", "number_needed", "n_used") if name in rows]
     return Drawn(table=rows[kept])
 
