@@ -91,7 +91,8 @@ def test_nothing_lost_is_claimed_at_the_nominal_rate(claims):
 @pytest.mark.parametrize(("ratio", "strength"), [(FOLLOW / POST, 1.0), (1.5, 1.0)], ids=["fading", "growing"])
 def test_the_delta_interval_fails_near_no_gain(claims, ratio, strength):
     study = claims("retention ratio near no gain", f"post gain of one standard error, true ratio {ratio:.2f}", n="two gains",
-                   seed=[63, 20261126, round(100 * ratio)], family=FAMILY, replicates=4000, fewest=4000)  # fmt: skip
+                   seed=[63, 20261126, round(100 * ratio)], family=FAMILY, replicates=4000, fewest=4000,
+                   why="judged among the replicates in which a gain was shown")  # fmt: skip
     whole = shown = delta = kept = 0
     for _ in range(study.replicates):
         post, follow = strength + study.rng.standard_normal(), ratio * strength + study.rng.standard_normal()

@@ -174,7 +174,7 @@ def slopes(study, spread: float, n_waves: int = 3) -> Iterator[tuple]:
             yield tuple(fitted(s.sums, s.design, s.nesting, place, reml=True, correlated=True) for s in (both, plain))
 
 
-def tested(full, plain) -> float:
+def p_of_slope(full, plain) -> float:
     return mixture_p(plain.optimum.deviance - full.optimum.deviance)
 
 
@@ -184,7 +184,7 @@ def test_a_slope_that_does_not_differ_is_not_invented(claims):
                    seed=[65, 20261127], family=FAMILY, replicates=1200, fewest=500, why="two fits a replicate")  # fmt: skip
     wrong, agreed = 0, 0
     for fits in slopes(study, 0.0):
-        wrong += tested(*fits) < 0.05
+        wrong += p_of_slope(*fits) < 0.05
         agreed += all(fit.optimum.converged for fit in fits)
     study.size({"a slope that does not differ, even mixture of 1 and 2 df": wrong})
     study.find({"two optimisers agree, slope at its boundary": agreed}, least=0.98)
@@ -196,7 +196,7 @@ def test_slopes_that_differ_are_found_and_their_mean_covered(claims):
                    seed=[66, 20261127], family=FAMILY, replicates=800, fewest=250, why="two fits a replicate")  # fmt: skip
     found, with_slope, without = 0, 0, 0
     for full, plain in slopes(study, 0.4, 5):
-        found += tested(full, plain) < 0.05
+        found += p_of_slope(full, plain) < 0.05
         rows = [estimated(fit, np.eye(2), 0.95)[1] for fit in (full, plain)]
         with_slope, without = (
             n + (row["conf_low"] <= 0.1 <= row["conf_high"]) for n, row in zip((with_slope, without), rows, strict=True)
