@@ -22,7 +22,8 @@ from ..claims import (
 )
 
 ROWS = read_table()
-FEWEST_COVERED = 400
+# A stepped wedge fits several mixed models a replicate: 250 see a miss of three points only, and its rows say so.
+FEWEST_COVERED = 250
 
 
 def file_of(row) -> str:
