@@ -30,6 +30,9 @@ AREAS = (
     "robust",
     "multilevel",
     "change",
+    "did",
+    "slopes",
+    "discontinuity",
 )
 # A peer slower than this is timed once, without a warm-up.
 DEAR = 3.0

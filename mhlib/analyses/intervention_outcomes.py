@@ -24,15 +24,18 @@ from pydantic import Field
 from mhlib.analyses.parts import (
     consort,
     outcome_answer,
+    outcome_change,
     outcome_checks,
+    outcome_cost,
     outcome_design,
     outcome_flow,
     outcome_groups,
+    outcome_harms,
     outcome_hidden,
     outcome_missing,
     outcome_power,
     outcome_primary,
-    outcome_reliable,
+    outcome_rtm,
     outcome_secondary,
     outcome_start,
     outcome_verdict,
@@ -138,8 +141,10 @@ class OutcomesResult:
     groups: outcome_groups.GroupsSection
     missing: outcome_missing.MissingSection
     hidden: outcome_hidden.HiddenSection
-    change: outcome_reliable.ChangeSection
-    fall: outcome_reliable.FallSection
+    change: outcome_change.ChangeSection
+    rtm: outcome_rtm.RtmSection
+    harms: outcome_harms.HarmsSection
+    cost: outcome_cost.CostSection
 
 
 def check(data: Trial, params: Params) -> list[Check]:
@@ -158,7 +163,8 @@ def estimate(data: Trial, params: Params) -> OutcomesResult:
         power=outcome_power.section(data, params, flow, checks), effect=primary.effect, strength=design.strength, primary=primary,
         secondary=outcome_secondary.section(data, params), groups=outcome_groups.section(data, params),
         missing=outcome_missing.section(data, params), hidden=outcome_hidden.section(data, params, primary.effect),
-        change=outcome_reliable.section(data, params), fall=outcome_reliable.fall(data, params),
+        change=outcome_change.section(data, params), rtm=outcome_rtm.section(data, params), harms=outcome_harms.section(data, params),
+        cost=outcome_cost.section(data, params),
     )  # fmt: skip
 
 

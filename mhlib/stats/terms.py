@@ -26,3 +26,25 @@ def term_frame(rows: Sequence[Mapping[str, object]]) -> pd.DataFrame:
     frame = pd.DataFrame.from_records([{**dict.fromkeys(TERM_COLUMNS[1:], np.nan), **row} for row in rows])
     extra = [column for column in frame.columns if column not in TERM_COLUMNS]
     return frame[[*TERM_COLUMNS, *extra]]
+
+
+# Attribute of a result that holds one number a term, and its column in the frame.
+ARRAYS = {
+    "estimates": "estimate", "std_errors": "std_error", "conf_low": "conf_low", "conf_high": "conf_high",
+    "p_values": "p_value", "df": "df",
+}  # fmt: skip
+
+
+def array_frame(result: object, terms: Sequence[str]) -> pd.DataFrame:
+    """A result's arrays as a frame of terms, one row a term; `df` follows where the result has it.
+
+    Parameters
+    ----------
+    result : object
+        With arrays `estimates, std_errors, conf_low, conf_high, p_values` and perhaps `df`, one number a term.
+    terms : sequence of str
+    """
+    there = {column: getattr(result, name) for name, column in ARRAYS.items() if hasattr(result, name)}
+    return term_frame(
+        [{"term": term, **{name: values[at] for name, values in there.items()}} for at, term in enumerate(terms)]
+    )

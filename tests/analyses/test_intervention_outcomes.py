@@ -105,8 +105,8 @@ def test_before_and_after_gives_no_effect(tmp_path, monkeypatch):
     rows = trial_rows(np.random.default_rng(1), 12, 20).query("arm == 'programme'")
     params, _data, result = flat(tmp_path, monkeypatch, rows, **TRIAL | {"design": "before_after", "screened": True})
     assert result.effect.code == "no_control" and result.strength == "none" and result.power.grade == 0
-    assert result.fall.claim.code == "uncontrolled_positives"
-    assert isinstance(result.fall.table, Refused)
+    assert result.rtm.claim.code == "uncontrolled_positives"
+    assert isinstance(result.rtm.table, Refused)
     assert analysis.lights(result, params)[2].state == "bad"
 
 
@@ -132,8 +132,11 @@ def test_twelve_clusters_are_read_with_care(tmp_path, monkeypatch):
 def test_a_null_programme_gives_a_null_verdict(tmp_path, monkeypatch):
     params, _, result = flat(tmp_path, monkeypatch, trial_rows(np.random.default_rng(5), 40, 30, effect=0.0), **TRIAL)
     shares = result.change.differences.table
-    unsure = shares["conf_low"] * shares["conf_high"] <= 0
-    assert unsure.any() and shares.loc[unsure, "number_needed"].isna().all()
+    unsure = (shares["conf_low"] * shares["conf_high"] <= 0) & shares["needed_said"].notna()
+    assert unsure.any()
+    assert {said.template for said in shares.loc[unsure, "needed_said"]} == {
+        "Not defined: the interval of the difference holds 0."
+    }
     assert analysis.lights(result, params)[0].state == "watch"
     assert "No effect is shown" in analysis.answer(result, params)[0].template
 

@@ -59,6 +59,15 @@ def stacked(n, people=MANY, name="1"):
     return Tidy(pd.DataFrame(rows, columns=["item", "answer", "proportion", "n_used"]))
 
 
+def shares(n, people=MANY, name="arm_control"):
+    rows = [{"arm_shown": f"{name}{at or ''}", "term": part, "proportion": share, "denominator": people}
+            for at in range(min(n, 40))
+            for part, share in (("part_recovery", 0.4242), ("part_unchanged", 0.3131), ("part_worse", 0.2627))]  # fmt: skip
+    return Tidy(
+        pd.DataFrame(rows, columns=["arm_shown", "term", "proportion", "denominator"]), {"x_axis": message("item")}
+    )
+
+
 def histogram(n, people=MANY, name="state_case"):
     rows = [{"group": name, "score_low": at, "score_high": at, "n": people} for at in range(n)]
     return Tidy(pd.DataFrame(rows, columns=["group", "score_low", "score_high", "n"]), {"mark": 3.0})
@@ -118,7 +127,8 @@ def curve(n, people=MANY, name=""):
     )
 
 
-MAKERS = {"forest": forest, "lines": lines, "stacked": stacked, "histogram": histogram, "heat": heat, "reliability": reliability,
+MAKERS = {"forest": forest, "lines": lines, "stacked": stacked, "shares": shares,
+          "histogram": histogram, "heat": heat, "reliability": reliability,
           "path": path, "plan": plan, "cutoffs": cutoffs, "studio": studio, "roc": curve}  # fmt: skip
 SMALL = {"one row": {"n": 1}, "all hidden": {"n": 5, "people": FEW}, "Chinese words": {"n": 3, "name": "示范县第九学校寄宿生"},
          "hundreds": {"n": 120}}  # fmt: skip

@@ -105,10 +105,8 @@ def _missing(result: OutcomesResult) -> Light:
 
 def _harms(result: OutcomesResult) -> Light:
     name = message("Was anybody harmed?")
-    rule = message(
-        "bad: more pupils reliably worse with the programme, beyond chance; good cannot be proved by silence"
-    )
-    found = result.change.harm_state
+    rule = message("bad: a recorded harm is commoner with the programme, beyond chance; good: none can be commoner")
+    found = result.harms.state
     return Light(name, found[0], found[1], rule, True)
 
 

@@ -17,9 +17,19 @@ from mhlib.report.figures.lines import lines
 from mhlib.report.figures.parts import Figure
 from mhlib.report.figures.path import KINDS as PATH
 from mhlib.report.figures.screening import cutoffs, plan, reliability, roc
+from mhlib.report.figures.shares import KINDS as SHARES
 from mhlib.report.figures.studio import KINDS as STUDIO
 
-KINDS = {**screening.KINDS, **forest_kind.KINDS, **line_kind.KINDS, **bars.KINDS, **heat_kind.KINDS, **PATH, **STUDIO}
+KINDS = {
+    **screening.KINDS,
+    **forest_kind.KINDS,
+    **line_kind.KINDS,
+    **bars.KINDS,
+    **heat_kind.KINDS,
+    **PATH,
+    **SHARES,
+    **STUDIO,
+}
 
 __all__ = [
     "KINDS", "Figure", "cutoffs", "forest", "heat", "histogram", "kind_named", "lines", "plan", "reliability", "roc", "stacked",

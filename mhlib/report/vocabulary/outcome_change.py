@@ -1,4 +1,4 @@
-"""Columns and terms of the outcome report: the start, reliable change, regression to the mean."""
+"""Columns and terms of the outcome report: the start, reliable change, regression to the mean, harms, cost."""
 
 from __future__ import annotations
 
@@ -12,6 +12,14 @@ COLUMNS: dict[str, Word] = {
     "number_needed": Word(message("pupils served for one more"), "estimate", 0),
     "observed_fall": Word(message("fall observed (points)"), "estimate", 2),
     "expected_fall": Word(message("fall to expect without service (points)"), "estimate", 2),
+    "needed_said": Word(message("number to serve"), "said"),
+    "expected_share": Word(message("share to expect without service"), "people_share"),
+    "observed_share": Word(message("share observed"), "people_share"),
+    "before_served": Word(message("served, at the start (points)"), "estimate", 1),
+    "after_served": Word(message("served, later (points)"), "estimate", 1),
+    "after_unserved": Word(message("not served, later (points)"), "estimate", 1),
+    "price": Word(message("worth of one recovery (yuan)"), "plan", 0),
+    "worth_share": Word(message("chance that it is worth its cost"), "proportion"),
 }
 
 TERMS: dict[str, Word] = {
@@ -40,4 +48,37 @@ TERMS: dict[str, Word] = {
     "fall_points": Word(message("mean score of those at or above the cut-off"), "estimate", 2),
     "fall_served": Word(message("served"), "text"),
     "fall_unserved": Word(message("not served"), "text"),
+    "cutoff_ill": Word(message("cut-off a: two SD below the mean of the cases (points)"), "estimate", 1),
+    "cutoff_peers": Word(message("cut-off b: two SD from the mean of peers (points)"), "estimate", 1),
+    "cutoff_between": Word(message("cut-off c: between the two means (points)"), "estimate", 1),
+    "share_not_case_at_start": Word(message("no case at the start"), "proportion"),
+    "share_recovered": Word(message("recovered (of cases at the start)"), "proportion"),
+    "share_reliable_recovery": Word(message("reliably recovered (of cases at the start)"), "proportion"),
+    "share_improved": Word(message("reliably improved"), "proportion"),
+    "share_unchanged": Word(message("unchanged"), "proportion"),
+    "share_worse": Word(message("reliably worse"), "proportion"),
+    "part_recovery": Word(message("reliably recovered"), "text"),
+    "part_improved": Word(message("otherwise reliably improved"), "text"),
+    "part_unchanged": Word(message("unchanged"), "text"),
+    "part_worse": Word(message("reliably worse"), "text"),
+    "remainder_fall": Word(message("fall (points, above 0 is better)"), "estimate", 2),
+    "remainder_below_cutoff": Word(message("recovered"), "estimate", 3),
+    "remainder_improved": Word(message("reliably improved"), "estimate", 3),
+    "remainder_reliable_recovery": Word(message("reliably recovered"), "estimate", 3),
+    "remainder_worse": Word(message("reliably worse"), "estimate", 3),
+    "claim_served": Word(message("served: before to after (points)"), "estimate", 2),
+    "claim_unserved": Word(message("not served: before to after (points)"), "estimate", 2),
+    "claim_difference": Word(message("difference between the arms among these cases (points)"), "estimate", 2),
+    "harm_worse": Word(message("reliably worse"), "proportion"),
+    "harm_new_case": Word(message("newly a case (of those who were none)"), "proportion"),
+    "harm_worse_difference": Word(message("reliably worse"), "estimate", 3),
+    "harm_new_case_difference": Word(message("newly a case (of those who were none)"), "estimate", 3),
+    "cost_allocated": Word(message("cost a pupil allocated (yuan)"), "money", 0),
+    "cost_served": Word(message("cost a pupil served (yuan)"), "money", 0),
+    "cost_sessions": Word(message("sessions a pupil served"), "estimate", 1),
+    "cost_more": Word(message("cost more a pupil (yuan)"), "money", 0),
+    "gain_more": Word(message("reliable recoveries more a pupil"), "estimate", 4),
+    "cost_recovery": Word(message("cost of one more reliable recovery (yuan)"), "money", 0),
+    "benefit_pupil": Word(message("net benefit a pupil (yuan)"), "money", 0),
+    "worth_programme": Word(message("programme"), "text"),
 }

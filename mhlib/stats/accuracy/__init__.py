@@ -58,6 +58,12 @@ from mhlib.stats.accuracy.verification_plan_table import (
 from mhlib.stats.accuracy.verification_record import VerificationCorrected
 from mhlib.stats.accuracy.verification_roc import verification_corrected_roc
 from mhlib.stats.accuracy.verification_roc_imputation import verification_imputed_roc
+from mhlib.stats.accuracy.vignette_confidence import ConfidenceCalibrationResult, confidence_calibration
+from mhlib.stats.accuracy.vignette_signal import (
+    VignetteDetectionResult,
+    vignette_detection,
+    vignette_detection_from_counts,
+)
 from mhlib.stats.accuracy.yield_of_screening import ScreeningYield, screening_yield
 
 __all__ = [
@@ -66,6 +72,7 @@ __all__ = [
     "Calibration",
     "CarriedValues",
     "CohenKappa",
+    "ConfidenceCalibrationResult",
     "CutoffChoice",
     "CutoffStudioResult",
     "CutoffsResult",
@@ -89,6 +96,7 @@ __all__ = [
     "VerificationCounts",
     "VerificationPlan",
     "VerificationSensitivity",
+    "VignetteDetectionResult",
     "allocate_verification",
     "auc_intervals",
     "auc_sample_size",
@@ -106,6 +114,7 @@ __all__ = [
     "compare_roc_independent",
     "compare_tests",
     "compare_tests_from_counts",
+    "confidence_calibration",
     "corrected_refusal",
     "cutoff_studio",
     "cutoffs",
@@ -146,4 +155,6 @@ __all__ = [
     "verification_plan",
     "verification_sensitivity",
     "verification_sensitivity_from_counts",
+    "vignette_detection",
+    "vignette_detection_from_counts",
 ]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -168,11 +169,23 @@ def by_row(
 def folded_quantile(bias: np.ndarray, level: float, df: float) -> np.ndarray:
     """Critical c with P(|T + bias| <= c) = level, T Student's t (normal where `df` is infinite); `bias` in standard errors."""
     bias = np.abs(np.atleast_1d(np.asarray(bias, dtype=float)))
-    cdf = special.ndtr if np.isinf(df) else lambda x: special.stdtr(df, x)
-    low = np.zeros_like(bias)
-    high = bias + (special.ndtri((1 + level) / 2) if np.isinf(df) else special.stdtrit(df, (1 + level) / 2))
-    for _ in range(60):
-        middle = (low + high) / 2
-        short = cdf(middle - bias) - cdf(-middle - bias) < level
-        low, high = np.where(short, middle, low), np.where(short, high, middle)
-    return (low + high) / 2
+    normal = np.isinf(df)
+    cdf = special.ndtr if normal else lambda x: special.stdtr(df, x)
+    # The folded distribution is concave from here on, so that Newton's steps climb to the quantile and never pass it.
+    found = bias + (special.ndtri(level) if normal else special.stdtrit(df, level))
+    found = np.maximum(found, 0.0)
+    for _ in range(50):
+        missing = level - (cdf(found - bias) - cdf(-found - bias))
+        step = missing / (student_density(found - bias, df) + student_density(found + bias, df))
+        found = found + step
+        if np.abs(step).max(initial=0.0) < 1e-12:
+            break
+    return found
+
+
+def student_density(x: np.ndarray, df: float) -> np.ndarray:
+    """Density of Student's t, normal where `df` is infinite."""
+    if np.isinf(df):
+        return np.exp(-(x**2) / 2) / math.sqrt(2 * math.pi)
+    scale = math.exp(math.lgamma((df + 1) / 2) - math.lgamma(df / 2)) / math.sqrt(df * math.pi)
+    return scale * (1 + x**2 / df) ** (-(df + 1) / 2)

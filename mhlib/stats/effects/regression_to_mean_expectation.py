@@ -106,6 +106,9 @@ def influence_variance(
         place = np.flatnonzero(np.isin(np.arange(units[1]), used) | (sums != 0))
         return variance_of_total(sums[place], None)
     n = count[influence != 0].sum()
+    if n < 2:
+        # Where nobody's outcome varies the spread is unknown, not nought.
+        return math.nan
     centred = influence[influence != 0] - (count * influence).sum() / n
     return float(n / (n - 1) * (count[influence != 0] * centred**2).sum())
 

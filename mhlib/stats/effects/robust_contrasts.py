@@ -14,7 +14,7 @@ from mhlib.findings import Refused
 from mhlib.stats.effects.robust_moments import hotelling_df, satterthwaite
 from mhlib.stats.effects.robust_record import ClusterRobustResult, inference
 from mhlib.stats.effects.robust_refusals import FEWEST_DF, carried_refusal, few_df_refusal
-from mhlib.stats.terms import term_frame
+from mhlib.stats.terms import array_frame, term_frame
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -37,13 +37,7 @@ class RobustContrastResult:
 
     def to_frame(self) -> pd.DataFrame:
         """One row a contrast, with `df, n_clusters, n_used`."""
-        columns = ("estimates", "std_errors", "conf_low", "conf_high", "p_values", "df")
-        names = ("estimate", "std_error", "conf_low", "conf_high", "p_value", "df")
-        values = np.column_stack([getattr(self, column) for column in columns])
-        rows = [
-            {"term": term, **dict(zip(names, row, strict=True))} for term, row in zip(self.names, values, strict=True)
-        ]
-        return term_frame(rows).assign(n_clusters=self.n_clusters, n_used=self.n_used)
+        return array_frame(self, self.names).assign(n_clusters=self.n_clusters, n_used=self.n_used)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)

@@ -174,9 +174,14 @@ def start_of(deviance: WaveDeviance, share: float) -> np.ndarray:
     return np.linalg.cholesky(v * rss / deviance.n)[deviance.slots]
 
 
+STOPS = {"L-BFGS-B": {"maxiter": 1000, "ftol": 1e-13, "gtol": 1e-5}, "BFGS": {"maxiter": 1000, "gtol": 1e-5}}
+
+
 def searched(deviance: WaveDeviance, start: np.ndarray, method: str) -> np.ndarray:
     """One optimiser over log-diagonal and off-diagonal entries of L, in units of the start's spread."""
     own, unit = deviance.diagonal, float(np.abs(start).max())
+    # A deviance of a hundred thousand would hide its last units from a stopping rule.
+    base = float(deviance.point(start).deviance)
     weight = 1 / math.sqrt(sum(each.count for each in deviance.patterns))
 
     def theta_of(x: np.ndarray) -> np.ndarray:
@@ -188,10 +193,10 @@ def searched(deviance: WaveDeviance, start: np.ndarray, method: str) -> np.ndarr
             here = deviance.point(theta)
         if not np.isfinite(here.deviance):
             return 1e300, np.zeros(len(x))
-        return float(here.deviance), here.gradient * weight * np.where(own, theta, unit)
+        return float(here.deviance) - base, here.gradient * weight * np.where(own, theta, unit)
 
     first = np.where(own, np.log(np.where(own, start, 1.0) / unit), start / unit) / weight
-    return theta_of(optimize.minimize(function, first, jac=True, method=method, options={"maxiter": 1000}).x)
+    return theta_of(optimize.minimize(function, first, jac=True, method=method, options=STOPS[method]).x)
 
 
 def polished(deviance: WaveDeviance, theta: np.ndarray) -> tuple[np.ndarray, bool]:

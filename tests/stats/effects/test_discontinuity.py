@@ -310,5 +310,6 @@ def test_a_larger_bound_never_shortens_the_interval(curvature, more):
     cells = sharp(ROWS["score"], ROWS["y"], 10)
     jump = local_jump(cells, 5.0, kernel="triangular")
     near, far = (honest_jump(jump, np.ones(1), one, conf_level=0.95) for one in (curvature, curvature * more))
-    assert far.conf_low <= near.conf_low and near.conf_high <= far.conf_high
+    # Newton's steps end within 1e-12 of the quantile, so equal bounds may differ in the last digit.
+    assert far.conf_low <= near.conf_low + 1e-10 and near.conf_high <= far.conf_high + 1e-10
     assert far.p_value >= near.p_value - 1e-12

@@ -105,7 +105,7 @@ def contains(row, true):
 
 def test_a_stepped_wedge_of_24_schools(claims):
     study = claims("stepped wedge", "4 steps, 15 pupils a period, constant effect 0.3, school-by-period SD 0.35", n="24 schools",
-                   seed=[62, DAY], family=FAMILY, replicates=300, why=FIT)  # fmt: skip
+                   seed=[62, DAY], family=FAMILY, replicates=400, why=FIT)  # fmt: skip
     hits = dict.fromkeys(("constant effect", "average over exposure", "constant effect, CR2"), 0)
     ignored, wrong = 0, 0
     for _ in range(study.replicates):
@@ -127,7 +127,7 @@ def test_a_stepped_wedge_of_24_schools(claims):
 def test_an_effect_that_grows(claims):
     # Effects 0, 0.2, 0.4, 0.6 in the first to fourth period under the programme: the average is 0.3.
     study = claims("stepped wedge", "effect grows from 0 to 0.6 over four periods, average 0.3", n="24 schools",
-                   seed=[63, DAY], family=FAMILY, replicates=250, why=FIT)  # fmt: skip
+                   seed=[63, DAY], family=FAMILY, replicates=400, why=FIT)  # fmt: skip
     constant, average = 0, 0
     for _ in range(study.replicates):
         models = fitted_models(

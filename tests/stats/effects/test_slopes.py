@@ -336,3 +336,14 @@ def test_an_unknown_term_of_a_contrast():
     found = unstructured_waves("y ~ arm", gappy(1), unit="unit", wave="wave")
     with pytest.raises(ParamsError, match="no term sex"):
         wave_contrasts(found, {"a": {"sex": 1}})
+
+
+def test_waves_converge_at_the_size_of_a_city():
+    """The stopping rule must see the last units of a deviance of a hundred thousand."""
+    rng = np.random.default_rng(2026)
+    own, n = rng.normal(size=(15_000, 1)), 15_000
+    y = (own + 0.7 * rng.normal(size=(n, 3))).ravel()
+    rows = pd.DataFrame({"pupil": np.repeat(np.arange(n), 3), "t": np.tile([0.0, 1.0, 2.0], n), "y": y})
+    found = unstructured_waves("y ~ C(t)", rows[rng.random(len(rows)) > 0.1], unit="pupil", wave="t")
+    assert found.converged and found.check.passed
+    assert found.covariance[0, 1] == pytest.approx(1.0, abs=0.05)
