@@ -252,8 +252,8 @@ class View:
         """The numbers that a synthetic city was given; no person stands behind them."""
         self.table(name, frame, caption="What the simulated city was told to be")
 
-    def internal_file(self, name: str, result: object) -> None:
-        """Rows of people for the bureau only: a file of mode 0600 beside the report; the page says that it exists."""
+    def internal_file(self, name: str, result: object, *, of_people: bool = True) -> None:
+        """Rows of people (or of schools) for the bureau only: a file of mode 0600 beside the report; the page says that it exists."""
         if isinstance(result, Refused):
             self._refusal(name, result, "List for the bureau")
             return
@@ -266,8 +266,13 @@ class View:
             writer = csv.writer(out, lineterminator="\n")
             writer.writerow(list(result))
             writer.writerows(result.itertuples(index=False, name=None))
-        text = message("A list of {n} people was drawn by chance and stored for the bureau only, as internal/{name}.csv.",
-                       n=Count(len(result)), name=name)  # fmt: skip
+        text = (
+            message("A list of {n} people was drawn by chance and stored for the bureau only, as internal/{name}.csv.",
+                    n=Count(len(result)), name=name)
+            if of_people
+            else message("The list of {n} schools was drawn by chance and stored for the bureau only, as internal/{name}.csv.",
+                         n=len(result), name=name)
+        )  # fmt: skip
         self._show(name, "internal", lambda language: f"<p>{escape(words(text, language, self._gate))}</p>")
 
     def provenance(self) -> None:

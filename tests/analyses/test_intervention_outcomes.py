@@ -1,5 +1,6 @@
 """Intervention outcomes on the synthetic city, on published trials, and on designs that must be refused."""
 
+import json
 import math
 import os
 from pathlib import Path
@@ -9,6 +10,7 @@ import pandas as pd
 import pytest
 
 from mhlib.analyses import intervention_outcomes as analysis
+from mhlib.analyses.parts import consort
 from mhlib.analyses.parts.outcome_start import cox_index
 from mhlib.data.synthetic import planted, simulate
 from mhlib.errors import DataError, ParamsError
@@ -206,6 +208,21 @@ def test_a_text_where_a_score_should_be_is_counted_and_not_shown(tmp_path, monke
     with pytest.raises(DataError, match="column after: 1 rows are no number") as raised:
         flat(tmp_path, monkeypatch, rows, **TRIAL)
     assert "secret" not in str(raised.value)
+
+
+@pytest.mark.parametrize("randomised", [True, False])
+def test_every_item_of_the_checklist_leads_to_a_section_that_is_there(randomised):
+    cells = json.loads((ROOT / "notebooks/intervention_outcomes.ipynb").read_text("utf-8"))["cells"]
+    heads = {
+        line[3:].strip()
+        for cell in cells
+        if cell["cell_type"] == "markdown"
+        for line in cell["source"]
+        if line.startswith("## ")
+    }
+    items = consort.checklist(randomised=randomised)
+    assert len(items) == 30 and {item.section for item in items} - {""} <= heads
+    assert all(item.section or item.lacking for item in items)
 
 
 def test_coxs_index_by_hand():

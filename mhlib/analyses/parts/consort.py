@@ -16,7 +16,7 @@ CAUSES, FLOW, ALIKE = (
 )
 SMALL, PRIMARY, PUPIL = "How small an effect could be seen?", "The primary result", "What it means for a pupil"
 OTHER, WHOM, MISSING = "Other outcomes, and whether a null is a null", "For whom?", "Those not measured"
-DOSE, HARMS, COST, HIDDEN = "Dose and taking part", "Harms", "Cost", "What a hidden cause would have to be like"
+HARMS, COST, HIDDEN = "Harms", "Cost", "What a hidden cause would have to be like"
 NEXT, LIMITS, ORIGIN = "Planning the next term", "Limits", "Provenance"
 
 Row = tuple[str, Message, str, Message | None]
@@ -40,7 +40,7 @@ SHARED: tuple[Row, ...] = (
     ("16", message("How many units and pupils were meant to take part"), SMALL, None),
     ("21", message("How outcomes were compared, and clusters allowed for"), PRIMARY, None),
     ("22", message("Flow of units and pupils"), FLOW, None),
-    ("23", message("What was delivered and taken up"), DOSE, None),
+    ("23", message("What was delivered and taken up"), COST, message("what was delivered, and how far the manual was kept to")),
     ("24", message("Dates of recruitment and follow-up"), "", message("dates of recruitment and follow-up")),
     ("25", message("Units and pupils at the start"), ALIKE, None),
     ("26", message("Numbers behind each result, effect with its precision, intraclass correlation"), PRIMARY, None),

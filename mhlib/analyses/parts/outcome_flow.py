@@ -78,16 +78,18 @@ def _steps(trial: Trial, people: pd.DataFrame, stages: dict[str, str]) -> Drawn:
     levels = [name for name in trial.levels if name in people and name != "pupil_pid"]
     frame = participant_flow(people, stages=stages, arm="arm", levels=levels)
     names = {"school_pid": "n_schools", "class_pid": "n_classes"}
-    frame = frame.rename(columns={"pupils": "n", "arm": "group", "stage": "occasion", **names})
-    kept = [name for name in ("group", "occasion", "n_schools", "n_classes", "n") if name in frame]
+    frame = frame.rename(columns={"pupils": "n", "arm": "arm_shown", "stage": "occasion", **names})
+    kept = [name for name in ("arm_shown", "occasion", "n_schools", "n_classes", "n") if name in frame]
     return Drawn(table=frame[kept])
 
 
 def _loss(found: object) -> Drawn | Refused:
     if isinstance(found, Refused):
         return found
-    rows = found.table.rename(columns={"arm": "group", "lost": "numerator", "n": "denominator", "share": "proportion"})
-    return Drawn(table=rows[["group", "denominator", "numerator", "proportion"]])
+    rows = found.table.rename(
+        columns={"arm": "arm_shown", "lost": "numerator", "n": "denominator", "share": "proportion"}
+    )
+    return Drawn(table=rows[["arm_shown", "denominator", "numerator", "proportion"]])
 
 
 def _boundary(found: object) -> Drawn | Refused:

@@ -76,10 +76,10 @@ def _means(fit: ClusterRobustResult, frame: pd.DataFrame) -> Drawn:
     found = robust_contrast(
         fit, {"arm_control": {"Intercept": 1.0}, "arm_programme": {"Intercept": 1.0, "treated": 1.0}}
     )
-    table = found.to_frame()[["term", "estimate", "conf_low", "conf_high"]].rename(columns={"term": "group"})
+    table = found.to_frame()[["term", "estimate", "conf_low", "conf_high"]].rename(columns={"term": "arm_shown"})
     raw = frame.groupby("treated")["y"].agg(["mean", "std", "count"]).loc[[0.0, 1.0]]
     table = table.assign(mean=raw["mean"].to_numpy(), sd=raw["std"].to_numpy(), n_used=raw["count"].to_numpy())
-    return Drawn(table=table[["group", "n_used", "mean", "sd", "estimate", "conf_low", "conf_high"]])
+    return Drawn(table=table[["arm_shown", "n_used", "mean", "sd", "estimate", "conf_low", "conf_high"]])
 
 
 def _estimate(effect: Effect) -> Drawn:

@@ -64,7 +64,7 @@ def _outcomes(trial: Trial, params: Params) -> Drawn | Refused:
             return refused_design(error)
         if isinstance(fit, Refused):
             return fit
-        rows.append(_standardised(trial, fit, frame) | {"group": occasion})
+        rows.append({"group": occasion, **_standardised(trial, fit, frame)})
         tests.append(_wild(trial, params, frame, names))
     table = pd.DataFrame(rows)
     table["p_holm"] = adjust_pvalues(table["p_value"].to_numpy()).adjusted

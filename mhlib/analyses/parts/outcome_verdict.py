@@ -32,7 +32,7 @@ def _planned(params: Params) -> bool:
 
 
 def _effect(result: OutcomesResult, params: Params) -> Light:
-    name = message("Did pupils get better because of it?")
+    name = message("Pupils got better because of it")
     rule = message("good: the whole interval on the better side of nought; bad: on the worse side")
     if isinstance(result.effect, Refused):
         return Light(name, "unknown", result.effect.why, rule, _planned(params))
@@ -45,7 +45,7 @@ def _effect(result: OutcomesResult, params: Params) -> Light:
 
 
 def _size(result: OutcomesResult, params: Params) -> Light:
-    name = message("Is it large enough to matter?")
+    name = message("The effect is large enough to matter")
     rule = message("interval against the smallest effect that would matter, {margin} SD", margin=f"{params.margin:g}")
     effect = result.effect
     if isinstance(effect, Refused) or effect.g != effect.g or effect.conf_low != effect.conf_low:
@@ -74,7 +74,7 @@ def _cause(result: OutcomesResult) -> Light:
     }[result.strength]
     rule = message("good: lots, or a cut-off kept to; with care: trends or weights; bad: no comparison")
     return Light(
-        message("Can it speak of causes?"),
+        message("The design can speak of causes"),
         state,
         message("{strength}.", strength=STRENGTH[result.strength]),
         rule,
@@ -84,7 +84,7 @@ def _cause(result: OutcomesResult) -> Light:
 
 def _losses(result: OutcomesResult) -> Light:
     name, rule = (
-        message("Were enough pupils measured?"),
+        message("Enough pupils were measured"),
         message("losses within the cautious boundary of the What Works Clearinghouse"),
     )
     if not result.flow.level:
@@ -94,7 +94,7 @@ def _losses(result: OutcomesResult) -> Light:
 
 
 def _missing(result: OutcomesResult) -> Light:
-    name = message("Does it hold with those not measured?")
+    name = message("It stands with those not measured")
     rule = message("complete and imputed effects within half a standard error")
     if not result.missing.checks:
         said = result.missing.effects.why if isinstance(result.missing.effects, Refused) else SEE_BELOW
@@ -104,7 +104,7 @@ def _missing(result: OutcomesResult) -> Light:
 
 
 def _harms(result: OutcomesResult) -> Light:
-    name = message("Was anybody harmed?")
+    name = message("No recorded harm is commoner with it")
     rule = message("bad: a recorded harm is commoner with the programme, beyond chance; good: none can be commoner")
     found = result.harms.state
     return Light(name, found[0], found[1], rule, True)
@@ -112,7 +112,7 @@ def _harms(result: OutcomesResult) -> Light:
 
 def _grade(result: OutcomesResult) -> Light:
     name, rule = (
-        message("How secure is the finding?"),
+        message("The finding is secure"),
         message("grade 4 or 5 good, 2 or 3 with care, below bad; its rule stands in the section"),
     )
     grade = result.power.grade

@@ -41,7 +41,7 @@ TERMS: dict[str, Word] = {
     "effect_complete": Word(message("those measured"), "text"),
     "effect_imputed": Word(message("everybody, imputed"), "text"),
     **{
-        f"shift_{shift}": Word(message("{shift} SD", shift=shift), "text")
+        f"shift_{shift}": Word(message("{given}", given=shift.replace("-", "\u2212")), "text")
         for shift in ("-0.50", "-0.25", "+0.00", "+0.25", "+0.50")
     },
     "bound_lower": Word(message("lower bound (points)"), "estimate", 2),
