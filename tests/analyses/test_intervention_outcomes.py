@@ -210,6 +210,19 @@ def test_a_text_where_a_score_should_be_is_counted_and_not_shown(tmp_path, monke
     assert "secret" not in str(raised.value)
 
 
+def test_a_subgroup_of_few_schools_has_no_effect_of_its_own(tmp_path, monkeypatch):
+    rows = trial_rows(np.random.default_rng(11), 30, 40)
+    rows = rows.assign(level=np.where(rows["school_pid"] < 4, "S", "P"))
+    given = TRIAL | {"columns": TRIAL["columns"] | {"level": "level"}, "subgroups": ["level"]}
+    _, _, result = flat(tmp_path, monkeypatch, rows, **given)
+    shown = result.groups.subgroups.table
+    assert (
+        shown["conf_low"].notna().all() and "level_S" not in set(shown["subgroup"]) and result.groups.subgroups.lacking
+    )
+    tested = result.groups.interactions.table.set_index("group")["p_holm"]
+    assert math.isnan(tested["level"]) and "could not be tested" in result.groups.reading[0].template
+
+
 @pytest.mark.parametrize("randomised", [True, False])
 def test_every_item_of_the_checklist_leads_to_a_section_that_is_there(randomised):
     cells = json.loads((ROOT / "notebooks/intervention_outcomes.ipynb").read_text("utf-8"))["cells"]

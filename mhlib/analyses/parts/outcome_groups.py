@@ -42,7 +42,7 @@ def section(trial: Trial, params: Params) -> GroupsSection:
     pooled, said = _pooled(trial, params)
     return GroupsSection(
         interactions=interactions, subgroups=subgroups, schools=_schools(trial, params), pooled=pooled,
-        reading=_reading(interactions, params) + said,
+        reading=[*_reading(interactions, params), *getattr(subgroups, "lacking", ()), *said],
     )  # fmt: skip
 
 
@@ -70,7 +70,10 @@ def _interactions(trial: Trial, params: Params) -> tuple[Drawn | Refused, Drawn 
         return refused, refused
     table = pd.DataFrame(tests)
     table["p_holm"] = adjust_pvalues(table["p_value"].to_numpy()).adjusted
-    return Drawn(table=table), Drawn(table=pd.DataFrame(rows), axis=message("difference (points)"), rule=0.0)
+    effects = pd.DataFrame(rows)
+    sure = effects[effects["conf_low"].notna()].reset_index(drop=True)
+    lacking = (message("Groups in too few units for an interval are left out."),) if len(sure) < len(effects) else ()
+    return Drawn(table=table), Drawn(table=sure, axis=message("difference (points)"), rule=0.0, lacking=lacking)
 
 
 def severity(frame: pd.DataFrame) -> pd.Series:
@@ -122,7 +125,7 @@ def _schools(trial: Trial, params: Params) -> Drawn | Refused:
     shown = table.rename(columns={"estimate": "y", "conf_low": "low", "conf_high": "high"})
     return Drawn(table=shown[["group", "x", "y", "low", "high", "n_used"]],
                  x_axis=message("schools, in the order of their estimate, unnamed"),
-                 y_axis=message("distance from what their arm and baseline lead to expect (points)"), points=True)  # fmt: skip
+                 y_axis=message("beyond what was to expect (points)"), points=True)  # fmt: skip
 
 
 def _pooled(trial: Trial, params: Params) -> tuple[Drawn | Refused, list[Message]]:
@@ -164,9 +167,15 @@ def _reading(interactions: Drawn | Refused, params: Params) -> list[Message]:
     if isinstance(interactions, Refused):
         return []
     table = interactions.table
-    sure = int((table["p_holm"] < params.alpha).sum())
+    tested, sure = int(table["p_holm"].notna().sum()), int((table["p_holm"] < params.alpha).sum())
+    said = []
+    if tested < len(table):
+        said.append(message("{n} of {all} interactions could not be tested: too few units are in one of the groups.",
+                            n=len(table) - tested, all=len(table)))  # fmt: skip
     if sure:
-        return [message("{n} of {all} interactions stand after Holm's correction; only there may the effects of subgroups be read as "
-                        "different.", n=sure, all=len(table))]  # fmt: skip
-    return [message("None of the {all} interactions stands after Holm's correction: the effects of the subgroups must not be read as "
-                    "different, whichever of them is beyond chance on its own.", all=len(table))]  # fmt: skip
+        return [*said, message("{n} of {all} interactions stand after Holm's correction; only there may the effects of "
+                               "subgroups be read as different.", n=sure, all=tested)]  # fmt: skip
+    if tested:
+        said.append(message("None of the {all} interactions tested stands after Holm's correction: the effects of the subgroups "
+                            "must not be read as different, whichever of them is beyond chance on its own.", all=tested))  # fmt: skip
+    return said

@@ -186,8 +186,8 @@ def _tipping(
         else message("The finding turns within the map: a shift of the unmeasured by half a standard deviation or less, in one arm "
                      "against the other, is enough.")
     )  # fmt: skip
-    return Drawn(table=rows, x_axis=message("unmeasured controls, shifted by (SD)"),
-                 y_axis=message("unmeasured of the programme, shifted by (SD)")), [said]  # fmt: skip
+    return Drawn(table=rows, x_axis=message("controls shifted by (SD)"),
+                 y_axis=message("programme shifted by (SD)")), [said]  # fmt: skip
 
 
 def _bounds(trial: Trial, params: Params, people: pd.DataFrame) -> Drawn | Refused:

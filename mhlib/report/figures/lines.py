@@ -35,6 +35,8 @@ def lines(result: object, *, ax: object | None = None, data: pd.DataFrame | None
     for axis, wanted in ((ax.xaxis, getattr(result, "x_share", False)), (ax.yaxis, getattr(result, "y_share", False))):
         if wanted:
             axis.set_major_formatter(lambda value, _: f"{100 * value:g}%")
+    if getattr(result, "y_share", False) and len(data) and (data["y"].astype(float) >= 0).all():
+        ax.set_ylim(bottom=0)
     if data["group"].nunique() > 1:
         below_axis(ax, ncol=2, fontsize=11)
     return ax
