@@ -65,7 +65,7 @@ REQUIRED = (
 SHARE, PUPILS, POINTS = {"unit": "proportion"}, {"unit": "pupils"}, {"unit": "points"}
 YUAN, SDS = {"unit": "yuan"}, {"unit": "SD"}
 DESIGNS = Literal["school_rct", "class_rct", "pupil_rct", "wait_list", "stepped_wedge", "staggered", "above_cutoff", "matched",
-                  "before_after", "panel"]  # fmt: skip
+                  "before_after", "panel", "time_series"]  # fmt: skip
 UNITS = Literal["pupil_pid", "class_pid", "school_pid", "unit"]
 
 
@@ -111,6 +111,9 @@ class Params(BaseParams):
     prices: list[float] = Field([], description="what a reliable recovery might be worth", json_schema_extra=YUAN)
     next_schools: int = Field(40, ge=4, description="schools of the next roll-out, for its plan")
     next_pupils: float = Field(100, gt=0, description="pupils a school of the next roll-out", json_schema_extra=PUPILS)
+    curvature: float | None = Field(None, gt=0, description="largest second derivative of outcome over score, from the plan")
+    season: int | None = Field(None, ge=2, description="times in a cycle of the seasons, in a time series; null for none")
+    attended_from: float = Field(1, gt=0, description="sessions from which a pupil counts as having taken part")
     n_imputations: int = Field(50, ge=5, description="imputed data sets")
     n_boot: int = Field(1000, ge=100, description="resamples behind bootstrap intervals")
 # fmt: on

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
 RANDOMISED = ("school_rct", "class_rct", "pupil_rct", "wait_list", "stepped_wedge")
 # Designs whose comparison is between schools that start at different terms, or units over years.
-ROLLED_OUT = ("staggered", "stepped_wedge", "panel")
+ROLLED_OUT = ("staggered", "stepped_wedge", "panel", "time_series")
 FEW_CLUSTERS = 20
 
 
@@ -112,6 +112,11 @@ def without_pupils() -> Refused:
         message("The source holds units over time and no pupils, so this cannot be looked at."),
         message("One row a pupil with arm, school and the outcome at each occasion."),
     )
+
+
+def other_design() -> Refused:
+    """The section speaks of a design that this study is not; a report leaves such a section out."""
+    return Refused("other_design", message("This section belongs to a study of another design."), message("Nothing."))
 
 
 def without_control() -> Refused:

@@ -4,19 +4,45 @@ from __future__ import annotations
 
 from mhlib.findings import message
 from mhlib.report.vocabulary import (
+    outcome_arms,
     outcome_change,
     outcome_core,
     outcome_cutoff,
+    outcome_dose,
     outcome_matched,
     outcome_rollout,
+    outcome_series,
     outcome_trust,
+    outcome_wedge,
     screening,
+    training_cascade,
+    training_core,
+    training_reach,
+    training_skill,
+    training_use,
 )
 from mhlib.report.vocabulary.word import Word
 
 __all__ = ["AUDIENCES", "COLUMNS", "KINDS_OF_COLUMN", "TERMS", "Word"]
 
-PARTS = (screening, outcome_core, outcome_change, outcome_trust, outcome_rollout, outcome_cutoff, outcome_matched)
+PARTS = (
+    outcome_arms,
+    outcome_change,
+    outcome_core,
+    outcome_cutoff,
+    outcome_dose,
+    outcome_matched,
+    outcome_rollout,
+    outcome_series,
+    outcome_trust,
+    outcome_wedge,
+    screening,
+    training_cascade,
+    training_core,
+    training_reach,
+    training_skill,
+    training_use,
+)
 
 
 def _merged(parts: list[dict[str, Word]]) -> dict[str, Word]:
