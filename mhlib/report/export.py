@@ -93,6 +93,25 @@ def _sections(notebook: object, language: str) -> list[dict[str, object]]:
             html = "\n".join(element["html"][language] for element in shown if element["html"][language])
             code = f'<pre class="code"><code>{escape(cell.source)}</code></pre>'
             sections[-1]["parts"].append({"html": html, "code": code, "kinds": [element["kind"] for element in shown]})
+    return _linked([section for section in sections if not _absent(section)])
+
+
+def _absent(section: Mapping[str, object]) -> bool:
+    """A section of another design: elements stand in it, and none of them shows anything."""
+    kinds = [kind for part in section["parts"] for kind in part.get("kinds", [])]
+    return bool(kinds) and set(kinds) == {"absent"}
+
+
+def _linked(sections: list[dict[str, object]]) -> list[dict[str, object]]:
+    """Links to a section that was left out become plain words."""
+    there = {section["id"] for section in sections}
+
+    def kept(link: re.Match) -> str:
+        return link[0] if link[1] in there else link[2]
+
+    for section in sections:
+        for part in section["parts"]:
+            part["html"] = re.sub(r'<a href="#([a-z0-9-]+)">(.*?)</a>', kept, part["html"])
     return sections
 
 

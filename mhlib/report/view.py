@@ -44,6 +44,8 @@ class Provenance(Protocol):
 BEHIND = ("n_used", "n", "denominator", "numerator", "n_people", "term", "conf_low", "conf_high")
 # A section that has nothing to show, and nothing to collect for it, is said in a line and not in a box.
 NOTHING = "Nothing."
+# What belongs to another design is no refusal: it leaves no trace but its name, and a section of only such is left out.
+OTHER_DESIGN, ABSENT = "other_design", "absent"
 
 
 def open_report(params: object, data: object) -> View:
@@ -88,6 +90,9 @@ class View:
 
     def sentences(self, texts: Sequence[Message], *, name: str) -> None:
         """Several paragraphs; nothing where there is nothing to say."""
+        if not texts:
+            self._show(name, ABSENT, lambda language: "")
+            return
 
         def html(language: str) -> str:
             return "".join(f"<p>{escape(words(text, language, self._gate))}</p>" for text in texts)
@@ -190,7 +195,10 @@ class View:
         self._show(name, "figure", html, frame=frame, csv=files, number=number)
 
     def checks(self, checks: Sequence[Check], *, name: str = "checks") -> None:
-        """What should hold, each with its mark."""
+        """What should hold, each with its mark; nothing where nothing is to be checked."""
+        if not checks:
+            self._show(name, ABSENT, lambda language: "")
+            return
 
         def html(language: str) -> str:
             items = "".join(self._check(check, language) for check in checks)
@@ -209,7 +217,10 @@ class View:
         )
 
     def lights(self, lights: Sequence[Light], *, name: str = "lights", caption: str) -> None:
-        """The verdict line by line, each light with its finding and the rule that sets it."""
+        """The verdict line by line, each light with its finding and the rule that sets it; nothing where there is none."""
+        if not lights:
+            self._show(name, ABSENT, lambda language: "")
+            return
         number = self._number("table")
 
         def html(language: str) -> str:
@@ -231,6 +242,9 @@ class View:
         self._show(name, "checklist", html, frame=frame, number=number)
 
     def _refusal(self, name: str, refused: Refused, caption: str) -> None:
+        if refused.code == OTHER_DESIGN:
+            self._show(name, ABSENT, lambda language: "")
+            return
         again = refused in self._refused
         self._refused.append(refused)
 
