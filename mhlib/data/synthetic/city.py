@@ -17,6 +17,7 @@ from mhlib.data.synthetic import (
     programme,
     responses,
     service,
+    skills,
     training,
     workforce,
 )  # fmt: skip
@@ -168,7 +169,7 @@ def truths(seed: int, folk: People) -> dict[str, pd.DataFrame]:
     return {
         "truth_planted": planted.planted_accuracy(), "truth_ppv_scenario": planted.ppv_scenarios(),
         "truth_effect": interventions.planted_effects(), "truth_training": training.planted_training(),
-        "truth_level_model": models,
+        "truth_level_model": models, "truth_skill": skills.planted_skills(),
         "truth_school": pd.DataFrame({"school_pid": school_pid, "shift": latent.school, "trained": trained}),
         "truth_wait": pd.DataFrame({"kind": list(planted.WAITS), "median_days": list(planted.WAITS.values())}),
         "truth_parameter": pd.DataFrame({"parameter": list(single), "value": list(single.values())}),

@@ -66,6 +66,21 @@ TRAINING_EFFECTS = {
     "help_seeking": {"post": 0.0, "three_months": 0.0},
 }
 KNOWLEDGE_ICC = 0.08
+
+
+@dataclass(frozen=True, slots=True)
+class Tier:
+    """A tier of the training cascade: its share of the trained, and their gain in knowledge in SD right after."""
+
+    share: float
+    gain: float
+
+
+# Each tier teaches the next and loses something; the mean over all trained is the planted gain after training.
+CASCADE = {"city": Tier(0.02, 1.60), "town": Tier(0.08, 1.40), "school": Tier(0.25, 1.22), "class": Tier(0.65, 0.97)}
+# Distance between cases and others in SD of the evidence (d'), and the criterion, in judging vignettes.
+VIGNETTES = {"untrained": 1.0, "trained": 1.5, "criterion": 0.25}
+ROLE_PLAY = {"icc": 0.75}
 # Chance that a teacher names a case, and a pupil who is none, before and after the school's training.
 NOMINATION = {"case_before": 0.25, "case_after": 0.40, "other_before": 0.030, "other_after": 0.030}
 FAMILY_EFFECT = 0.20
@@ -73,6 +88,11 @@ FAMILY_EFFECT = 0.20
 WAITS = {"assessed": 2.0, "plan": 4.0, "referred": 9.0, "hospital": 7.0, "feedback": 25.0, "returned": 14.0,
          "closed": 40.0}  # fmt: skip
 LOST = 0.15
+
+
+def mean_cascade_gain() -> float:
+    """Gain in knowledge over all trained, whatever their tier."""
+    return sum(tier.share * tier.gain for tier in CASCADE.values())
 
 
 def planted_accuracy() -> pd.DataFrame:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pandas as pd
 
-from mhlib.data.synthetic import planted
+from mhlib.data.synthetic import planted, skills
 from mhlib.data.synthetic.people import names
 from mhlib.data.synthetic.planted import rng_of
 
@@ -24,7 +24,7 @@ NAMED_BETTER_FROM = 5
 
 
 def training(seed: int, teacher: pd.DataFrame, school: pd.DataFrame, trained: np.ndarray) -> dict[str, pd.DataFrame]:
-    """Tables training_event, training_enrolment and training_score.
+    """Tables training_event, training_enrolment, training_score, training_tier, vignette and role_play.
 
     Parameters
     ----------
@@ -35,13 +35,21 @@ def training(seed: int, teacher: pd.DataFrame, school: pd.DataFrame, trained: np
     event = _events(rng, max(8, round(400 * len(school) / 129)))
     some = teacher.iloc[np.sort(rng.choice(len(teacher), round(0.86 * len(teacher)), replace=False))]
     at = pd.Index(school["school_pid"]).get_indexer(some["school_pid"])
-    score = _scores(rng, some, at, trained[at])
+    tier = skills.tiers(seed, some["teacher_pid"].to_numpy()[trained[at]])
+    factor = np.ones(len(some))
+    factor[trained[at]] = skills.knowledge_factor(tier["tier"].to_numpy())
+    score = _scores(rng, some, at, trained[at], factor)
+    tested = score.loc[score["occasion"] == "pre", ["teacher_pid", "school_pid", "arm"]].reset_index(drop=True)
     went = np.repeat(np.flatnonzero(trained[at]), rng.integers(1, 5, int(trained[at].sum())))
     enrolled = pd.DataFrame({
         "event_pid": event["event_pid"].to_numpy()[rng.integers(0, len(event), len(went))],
         "teacher_pid": some["teacher_pid"].to_numpy()[went],
     }).drop_duplicates(ignore_index=True)  # fmt: skip
-    return {"training_event": event, "training_enrolment": enrolled, "training_score": score}
+    actors = tested[tested["arm"] == "training"]
+    return {
+        "training_event": event, "training_enrolment": enrolled, "training_score": score, "training_tier": tier,
+        "vignette": skills.vignettes(seed, tested), "role_play": skills.role_plays(seed, actors),
+    }  # fmt: skip
 
 
 def _events(rng: np.random.Generator, n: int) -> pd.DataFrame:
@@ -53,8 +61,10 @@ def _events(rng: np.random.Generator, n: int) -> pd.DataFrame:
     })  # fmt: skip
 
 
-def _scores(rng: np.random.Generator, some: pd.DataFrame, at: np.ndarray, trained: np.ndarray) -> pd.DataFrame:
-    """One row a teacher and occasion; all come before, seven in eight later."""
+def _scores(
+    rng: np.random.Generator, some: pd.DataFrame, at: np.ndarray, trained: np.ndarray, factor: np.ndarray
+) -> pd.DataFrame:
+    """One row a teacher and occasion; all come before, seven in eight later. `factor` dilutes what a tier knows."""
     n, parts = len(some), []
     moment = 1 - TRAIT - planted.KNOWLEDGE_ICC
     lasting = {
@@ -68,7 +78,8 @@ def _scores(rng: np.random.Generator, some: pd.DataFrame, at: np.ndarray, traine
         })  # fmt: skip
         for test, (mean, sd, low, high) in TESTS.items():
             gain = planted.TRAINING_EFFECTS[test].get(occasion, 0.0)
-            latent = lasting[test] + rng.normal(0, np.sqrt(moment), n) + gain * trained
+            diluted = gain * factor if test == "knowledge" else gain
+            latent = lasting[test] + rng.normal(0, np.sqrt(moment), n) + diluted * trained
             part[test] = np.clip(np.round(mean + sd * latent), low, high).astype("int8")
         seen = (part["knowledge"] - 20) / 5
         part["confidence"] = np.clip(np.round(3 + 0.5 * seen + rng.normal(0, 0.8, n)), 1, 5).astype("int8")
