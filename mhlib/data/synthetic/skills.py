@@ -26,11 +26,13 @@ def tiers(seed: int, teacher_pid: np.ndarray) -> pd.DataFrame:
     tier = rng.choice(np.array(list(planted.CASCADE), object), len(teacher_pid), p=shares)
     trainer = np.empty(len(tier), object)
     fidelity = np.empty(len(tier))
+    known = 0
     for name in planted.CASCADE:
         rows = np.flatnonzero(tier == name)
         n = max(1, round(len(rows) / TEACHERS_A_TRAINER))
         who = rng.integers(0, n, len(rows))
-        trainer[rows] = np.array([f"{name[0].upper()}{pid}" for pid in names("K", n)], object)[who]
+        trainer[rows] = np.array(names("K", known + n)[known:], object)[who]
+        known += n
         fidelity[rows] = rng.beta(16, 4, n)[who]
     return pd.DataFrame(
         {"teacher_pid": teacher_pid, "tier": tier, "trainer_pid": trainer, "fidelity": fidelity.round(2)}
