@@ -88,6 +88,8 @@ class Params(BaseParams):
     estimand: Literal["pupil", "school"] = Field("pupil", description="averaged over pupils or over schools")
     alpha: float = Field(0.05, gt=0, lt=0.5, description="size of the primary test", json_schema_extra=SHARE)
     planned_on: str = Field("", description="day the plan was frozen, year-month-day; empty: everything is exploratory")
+    plan_sha256: str = Field("", pattern=r"^([0-9a-f]{16}|[0-9a-f]{64})?$",
+                             description="checksum of the plan as registered; another one makes everything exploratory")
     registered: str = Field("", description="where the plan is registered")
     deviations: list[str] = Field([], description="what was done otherwise than planned, a sentence each")
     programme: dict[str, str] = Field({}, description="what was done, by whom, how often (TIDieR), as it is to be printed")
@@ -148,6 +150,15 @@ class OutcomesResult:
     rtm: outcome_rtm.RtmSection
     harms: outcome_harms.HarmsSection
     cost: outcome_cost.CostSection
+
+
+def plan_checksum(params: Params) -> str:
+    """First digits of the checksum of the plan as it stands, to be written as `plan_sha256` (in quotes) on the day it is frozen.
+
+    python -c "from mhlib.analyses import intervention_outcomes as io; import sys;
+    print(io.plan_checksum(io.Params.from_file(sys.argv[1])))" params/demo/intervention_outcomes.yml
+    """
+    return outcome_design.plan_checksum(params)[: outcome_design.SHOWN_DIGITS]
 
 
 def check(data: Trial, params: Params) -> list[Check]:

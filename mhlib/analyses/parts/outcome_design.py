@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import hashlib
+import json
 import re
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import pandas as pd
 
+from mhlib.analyses.parts.outcome_names import occasion_name, outcome_name
 from mhlib.analyses.parts.sections import Drawn
 from mhlib.analyses.parts.trial import FEW_CLUSTERS, Trial
 from mhlib.findings import Count, Light, Message, Refused, message
@@ -24,6 +27,7 @@ WORDS = {
     "matched": message("comparison of unlike groups made alike by weights"),
     "before_after": message("before and after, without a comparison"),
     "panel": message("units over years, exposed at different times"),
+    "time_series": message("one start for all, and many weeks before and after it"),
 }  # fmt: skip
 UNIT_WORDS = {
     "pupil_pid": message("pupils"),
@@ -35,7 +39,7 @@ STRENGTH = {
     "strong": message("strong: lots decided who was served"),
     "at_cutoff": message("strong, but for pupils near the cut-off only"),
     "moderate": message("moderate: it rests on trends that would have been parallel"),
-    "weak": message("weak: everything that decides on service and outcome would have to be measured"),
+    "weak": message("weak: everything else that could have made the difference would have to be known"),
     "weakened": message("weakened: lots were drawn, but too few units or too many losses stand behind them"),
     "none": message("none: a change without a comparison is no effect"),
 }  # fmt: skip
@@ -44,8 +48,38 @@ BY_DESIGN = {
     "staggered": "moderate",
     "panel": "moderate",
     "matched": "weak",
+    "time_series": "weak",
     "before_after": "none",
 }
+# Compared with whom, or with what; lots and cut-offs apart.
+AS_ALLOCATED = message("the arm as allocated, whether or not the programme was taken up (intention to treat)")
+COMPARED = {
+    "stepped_wedge": message("units that had not begun, in the same period, as the lots ordered them (intention to treat)"),
+    "staggered": message("units that had not begun, in the same terms"),
+    "panel": message("units not exposed, at the same times"),
+    "above_cutoff": message("pupils just on the other side of the cut-off, served or not as the rule has it"),
+    "matched": message("unserved pupils, weighted to be like those served"),
+    "before_after": message("nobody: the same pupils before the programme"),
+    "time_series": message("the line along which the weeks before the start would have gone on"),
+}  # fmt: skip
+WHOSE = {
+    "above_cutoff": message("over pupils at the cut-off; nothing is said of those far from it"),
+    "stepped_wedge": message("over the periods with the programme, the first and the later ones alike"),
+    "staggered": message("over units and terms with the programme"),
+    "panel": message("over units and times with the programme, whatever their size"),
+    "matched": message("over the pupils served"),
+    "time_series": message("over everybody measured in a week; the effect is that of the last week"),
+}
+# Designs whose result is of many times and not of one occasion.
+MANY_TIMES = ("stepped_wedge", "staggered", "panel", "time_series")
+# What a plan must name; its checksum is over these and nothing else.
+PLANNED = (
+    "design", "allocated", "arms", "occasions", "baseline", "primary", "outcome", "better", "estimand", "alpha", "cluster",
+    "levels", "stratum", "covariates", "subgroups", "margin", "planned_on",
+)  # fmt: skip
+SHOWN_DIGITS = 16
+# Weeks on either side: fewer give no effect, and intervals were proved from the second number on.
+FEWEST_WEEKS, ENOUGH_WEEKS = 8, 20
 # Fewer units an arm than this, and lots do not make the arms alike.
 FEWEST_UNITS = 4
 NOT_RECORDED = message("not recorded")
@@ -79,12 +113,21 @@ def section(trial: Trial, params: Params) -> DesignSection:
 
 def causal_strength(trial: Trial, params: Params) -> str:
     """Key of STRENGTH, from the declared design and the units behind it; losses lower it in the verdict."""
-    if not trial.controlled and params.design != "above_cutoff":
+    if not _compared(trial) and params.design != "above_cutoff":
         return "none"
     if params.design in BY_DESIGN:
         return BY_DESIGN[params.design]
+    if params.design == "stepped_wedge":
+        return "strong" if trial.people[trial.cluster].nunique() >= 2 * FEWEST_UNITS else "weakened"
     units = trial.compared.groupby("treated")[trial.cluster].nunique()
     return "strong" if len(units) == 2 and units.min() >= FEWEST_UNITS else "weakened"
+
+
+def _compared(trial: Trial) -> bool:
+    """Whether there is a comparison; in a roll-out units that begin at different times, whatever their arms are called."""
+    if trial.design in MANY_TIMES and len(trial.people) and "start_term" in trial.people:
+        return trial.people["start_term"].nunique(dropna=False) > 1
+    return trial.controlled
 
 
 def _rows(rows: list[tuple[Message, object]]) -> Drawn:
@@ -97,18 +140,36 @@ def _estimand(trial: Trial, params: Params) -> Drawn:
         params.estimand
     ]
     rows = [
-        (message("outcome"), message("{outcome}, {occasion}", outcome=params.outcome, occasion=params.primary or "–")),
+        (message("outcome"), _outcome(params)),
         (message("better when"), {"lower": message("lower"), "higher": message("higher")}[params.better]),
         (message("what was allocated"), UNIT_WORDS[params.allocated]),
         (message("how it was decided"), WORDS[params.design]),
-        (message("whose average"), average),
-        (message("compared with"), message("the arm as allocated, whether or not the programme was taken up (intention to treat)")),
-        (message("pupils who changed class or school"), message("stay in the unit in which they were allocated")),
-        (message("pupils not measured at the end"),
-         message("left out of the primary result; the section on missing data puts them back in")),
-        (message("pupils referred to hospital"), message("counted like all others; the source does not mark them")),
-    ]  # fmt: skip
+        (message("whose average"), WHOSE.get(params.design, average)),
+        (message("compared with"), COMPARED.get(params.design, AS_ALLOCATED)),
+        *_pupils(trial),
+    ]
     return _rows(rows)
+
+
+def _outcome(params: Params) -> Message:
+    if params.design in MANY_TIMES:
+        return message("{outcome}, at every time measured", outcome=params.outcome)
+    return _primary(params)
+
+
+def _pupils(trial: Trial) -> list[tuple[Message, Message]]:
+    """What became of those who moved, were lost or were referred; a panel of units cannot tell."""
+    if not len(trial.people):
+        unseen = message("not seen: the source holds units over time, so the same number may be of other pupils")
+        return [(message("pupils who came, left or were not measured"), unseen)]
+    lost = message("left out of the primary result; the section on missing data puts them back in")
+    if trial.design in MANY_TIMES:
+        lost = message("left out at the times at which they were not measured")
+    return [
+        (message("pupils who changed class or school"), message("stay in the unit in which they were allocated")),
+        (message("pupils not measured at the end"), lost),
+        (message("pupils referred to hospital"), message("counted like all others; the source does not mark them")),
+    ]
 
 
 def _programme(params: Params) -> Drawn | Refused:
@@ -125,32 +186,75 @@ def _programme(params: Params) -> Drawn | Refused:
     return _rows(rows)
 
 
+def plan_checksum(params: Params) -> str:
+    """SHA-256 of the plan's keys (:data:`PLANNED`) as canonical JSON; the order of the occasions counts."""
+    given = {name: getattr(params, name) for name in PLANNED}
+    plan = given | {"occasions": [list(pair) for pair in params.occasions.items()]}
+    text = json.dumps(plan, sort_keys=True, separators=(",", ":"), ensure_ascii=False)
+    return hashlib.sha256(text.encode("utf-8")).hexdigest()
+
+
+def plan_state(params: Params) -> str:
+    """`none`, `changed` (another plan than the one registered), `dated` (without a checksum) or `sealed`."""
+    if not re.fullmatch(r"\d{4}-\d{2}-\d{2}", params.planned_on):
+        return "none"
+    if not params.plan_sha256:
+        return "dated"
+    return "sealed" if plan_checksum(params).startswith(params.plan_sha256) else "changed"
+
+
 def frozen(params: Params) -> bool:
-    """Whether a plan was frozen on a stated day."""
-    return bool(re.fullmatch(r"\d{4}-\d{2}-\d{2}", params.planned_on))
+    """Whether a plan was frozen on a stated day, and is still the one that was registered."""
+    return plan_state(params) in ("dated", "sealed")
+
+
+def plan_said(params: Params) -> Message:
+    """One sentence on the plan, for whoever reads the result."""
+    return {
+        "none": message("No plan was frozen before the data were seen: read every figure as exploratory."),
+        "changed": message("The plan was changed after it was registered, so its checksum is another one: read every figure as "
+                           "exploratory."),
+        "dated": message("The plan was frozen on {day}, but no checksum shows that it is still the same.", day=params.planned_on),
+        "sealed": message("The plan was frozen on {day}, and its checksum is the one registered.", day=params.planned_on),
+    }[plan_state(params)]  # fmt: skip
 
 
 def _plan(params: Params) -> Drawn:
-    day = (
-        message("{day}", day=params.planned_on)
-        if frozen(params)
-        else message("no plan was frozen: every result is exploratory")
-    )
+    state = plan_state(params)
+    day = {
+        "none": message("no plan was frozen: every result is exploratory"),
+        "changed": message("{day}, and changed since: every result is exploratory", day=params.planned_on),
+    }.get(state, message("{day}", day=params.planned_on))
     registered = message("{where}", where=params.registered) if params.registered else NOT_RECORDED
     deviations = "; ".join(params.deviations)
     rows = [
         (message("plan frozen on"), day),
         (message("registered"), registered),
-        (message("primary result"), message("{outcome}, {occasion}; size of the test {alpha}", outcome=params.outcome,
-                                            occasion=params.primary or "–", alpha=f"{params.alpha:g}")),
+        (message("checksum of the plan"), _checksum_said(params, state)),
+        (message("primary result"), message("{outcome}, {occasion}; size of the test {alpha}", outcome=outcome_name(params),
+                                            occasion=occasion_name(params.primary), alpha=f"{params.alpha:g}")),
         (message("deviations from the plan"), message("{given}", given=deviations) if deviations else message("none declared")),
     ]  # fmt: skip
     return _rows(rows)
 
 
+def _checksum_said(params: Params, state: str) -> Message:
+    """First digits of the plan as it stands, beside those registered."""
+    now = plan_checksum(params)[:SHOWN_DIGITS]
+    if state == "changed":
+        return message("{now}; registered was {stated}", now=now, stated=params.plan_sha256[:SHOWN_DIGITS])
+    if state == "sealed":
+        return message("{now}, as registered", now=now)
+    return message("{now}; none was registered", now=now)
+
+
 def _domains(trial: Trial, params: Params) -> list[Light]:
     """Domains of ROBINS-I (Sterne et al. 2016) where no lots were drawn, else of RoB 2 for clusters, by declared facts."""
-    found = [_allocation(trial, params), _units(trial), _plan_light(params)]
+    found = [
+        _allocation(trial, params),
+        _weeks(trial) if trial.design == "time_series" else _units(trial),
+        _plan_light(params),
+    ]
     if not trial.randomised:
         found.append(_confounding(params))
     return found
@@ -170,18 +274,41 @@ def _units(trial: Trial) -> Light:
     return Light(name, state, message("{n} units were allocated or compared.", n=units), rule, True)
 
 
-def _plan_light(params: Params) -> Light:
-    name, rule = message("Plan"), message("frozen before the outcome was seen, with the primary result named")
-    if not frozen(params):
-        return Light(name, "bad", message("No plan was frozen."), rule, False)
-    state = "watch" if params.deviations else "good"
-    return Light(
-        name,
-        state,
-        message("Frozen on {day}; {n} deviations declared.", day=params.planned_on, n=len(params.deviations)),
-        rule,
-        True,
+def _weeks(trial: Trial) -> Light:
+    """A series is compared with itself: its weeks count, and not its units."""
+    name = message("Weeks before and after the start")
+    rule = message(
+        "at least {enough} on either side; with fewer than {least}, no effect", enough=ENOUGH_WEEKS, least=FEWEST_WEEKS
     )
+    panel = trial.data.panel
+    if not len(panel):
+        return Light(name, "bad", message("The source holds no weeks."), rule, True)
+    exposed = panel[panel["outcome"].notna()].groupby("time")["exposure"].max() > 0
+    before, after = int((~exposed).sum()), int(exposed.sum())
+    least = min(before, after)
+    state = "good" if least >= ENOUGH_WEEKS else "watch" if least >= FEWEST_WEEKS else "bad"
+    said = message("{before} weeks were measured before the start, {after} since.", before=before, after=after)
+    return Light(name, state, said, rule, True)
+
+
+def _plan_light(params: Params) -> Light:
+    """Sealed is good; dated without a checksum is read with care; changed or none makes everything exploratory."""
+    name, rule = (
+        message("Plan"),
+        message("frozen before the outcome was seen, with the primary result named and a checksum"),
+    )
+    state = plan_state(params)
+    if state in ("none", "changed"):
+        said = message("No plan was frozen.") if state == "none" else plan_said(params)
+        return Light(name, "bad", said, rule, False)
+    held = "good" if state == "sealed" and not params.deviations else "watch"
+    values = {"day": params.planned_on, "n": len(params.deviations)}
+    said = (
+        message("Frozen on {day}; {n} deviations declared.", **values)
+        if state == "sealed"
+        else message("Dated {day}, but without a checksum; {n} deviations declared.", **values)
+    )
+    return Light(name, held, said, rule, True)
 
 
 def _confounding(params: Params) -> Light:
@@ -189,7 +316,12 @@ def _confounding(params: Params) -> Light:
     said = {
         "above_cutoff": message("Nothing else may begin at the same cut-off."),
         "before_after": message("Time, repeated testing and regression to the mean act on everybody."),
+        "matched": message("Whatever was not measured may have decided both on the service and on the outcome."),
+        "panel": message("Units that began early may differ in what else happened to them."),
+        "time_series": message("Anything else that began in the same week would look the same."),
     }.get(params.design, message("Schools that began early may differ in what else happened to them."))  # fmt: skip
+    if params.design == "time_series":
+        rule = message("nothing else began in the same week")
     return Light(name, "bad" if params.design == "before_after" else "watch", said, rule, True)
 
 

@@ -30,7 +30,7 @@ if TYPE_CHECKING:
 # Upper ends for grades 5 … 1, beyond the last 0 (Education Endowment Foundation, classification of security, 2019).
 MDES_LADDER = (0.2, 0.3, 0.4, 0.5, 0.6)
 LOSS_LADDER = (0.10, 0.20, 0.30, 0.40, 0.50)
-DESIGN_CAP = {"above_cutoff": 3, "staggered": 3, "panel": 2, "matched": 2, "before_after": 0}
+DESIGN_CAP = {"above_cutoff": 3, "staggered": 3, "panel": 2, "matched": 2, "time_series": 2, "before_after": 0}
 CITY_SIZES = (10, 20, 40, 60, 80, 129)
 
 
@@ -156,7 +156,7 @@ def security_grade(trial: Trial, flow: FlowSection, mdes: float, checks: list[Ch
     """
     parts = {
         "design": (DESIGN_CAP.get(trial.design, 5), message("Design"),
-                   message("lots 5; cut-off or staggered 3; weights or panel 2; none 0")),
+                   message("lots 5; cut-off or staggered 3; weights, panel or time series 2; none 0")),
         "mdes": (_rung(mdes, MDES_LADDER), message("Smallest effect it could see"),
                  message("up to .2: 5, .3: 4, .4: 3, .5: 2, .6: 1 SD")),
         "loss": (_rung(flow.overall, LOSS_LADDER), message("Losses"), message("up to 10%: 5, 20%: 4, 30%: 3, 40%: 2, 50%: 1")),
