@@ -1,0 +1,42 @@
+"""Names that a parameter file gives to outcomes and occasions, in the report's language where the catalogue knows them."""
+
+from __future__ import annotations
+
+import re
+from typing import TYPE_CHECKING
+
+from mhlib.findings import Message, message
+
+if TYPE_CHECKING:
+    from mhlib.analyses.intervention_outcomes import Params
+
+# Outcomes of the demo and of the published trials: the name in the parameter file is the key of the catalogue.
+OUTCOMES = {said.template: said for said in (
+    message("distress score"),
+    message("depression (BDI)"),
+    message("mean of 20 items on depression"),
+    message("mathematics"),
+    message("knowledge of tobacco and health"),
+)}  # fmt: skip
+OCCASIONS = {
+    "pre": message("before"),
+    "post": message("after"),
+    "follow_up": message("follow-up"),
+    "spring": message("spring"),
+}
+NUMBERED = {"term": message("term {n}"), "m": message("month {n}")}
+
+
+def outcome_name(params: Params) -> Message:
+    """The outcome's name, translated where it is known, else as the parameter file has it."""
+    return OUTCOMES.get(params.outcome, message("{given}", given=params.outcome))
+
+
+def occasion_name(name: str) -> Message:
+    """An occasion's name: before, after, term 3, month 8; any other as it stands, and a dash for none."""
+    if name in OCCASIONS:
+        return OCCASIONS[name]
+    if found := re.fullmatch(r"(term)_(\d+)|(m)(\d+)", name):
+        kind, n = (part for part in found.groups() if part is not None)
+        return Message(NUMBERED[kind].template, {"n": n})
+    return message("{given}", given=name or "–")
