@@ -11,7 +11,6 @@ import pytest
 
 from mhlib.analyses import intervention_outcomes as analysis
 from mhlib.analyses.parts import consort
-from mhlib.analyses.parts.outcome_start import cox_index
 from mhlib.data.synthetic import planted, simulate
 from mhlib.errors import DataError, ParamsError
 from mhlib.findings import Refused
@@ -236,11 +235,6 @@ def test_every_item_of_the_checklist_leads_to_a_section_that_is_there(randomised
     items = consort.checklist(randomised=randomised)
     assert len(items) == 30 and {item.section for item in items} - {""} <= heads
     assert all(item.section or item.lacking for item in items)
-
-
-def test_coxs_index_by_hand():
-    assert cox_index(0.5, 0.6) == pytest.approx(math.log(1.5) / 1.65)
-    assert math.isnan(cox_index(0.0, 0.5))
 
 
 @pytest.fixture

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+import pandas as pd
+
 from mhlib.analyses.parts.outcome_flow import section as flow_section
-from mhlib.analyses.parts.outcome_start import table as start_table
-from mhlib.analyses.parts.trial import Trial
-from mhlib.findings import Check, Count, Refused, message
+from mhlib.analyses.parts.outcome_start import checks as start_checks
+from mhlib.analyses.parts.trial import FEW_CLUSTERS, Trial
+from mhlib.findings import Check, Count, message
 from mhlib.stats.effects import cluster_check, nesting_check, score_range_check, spread_checks
 
 if TYPE_CHECKING:
@@ -29,12 +31,11 @@ def of_trial(trial: Trial, params: Params) -> list[Check]:
     groups = people.groupby("arm")["y"].agg(["std", "count"]).dropna()
     if params.reference_sd is not None and len(groups):
         found.append(spread_checks(groups["std"], groups["count"], reference_sd=params.reference_sd)[0])
-    clusters = cluster_check(people[trial.cluster], n=len(people))
-    if isinstance(clusters, Check) and trial.cluster != "pupil_pid":
-        found.append(clusters)
+    if trial.cluster != "pupil_pid":
+        found += _enough_units(trial, people)
     if {"class_pid", "school_pid"} <= set(people):
         found.append(nesting_check(people["class_pid"], people["school_pid"]))
-    return [*found, *flow_section(trial, params).checks, *_balance(trial, params)]
+    return [*found, *flow_section(trial, params).checks, *start_checks(trial, params)]
 
 
 def _units_an_arm(trial: Trial) -> Check:
@@ -48,6 +49,17 @@ def _units_an_arm(trial: Trial) -> Check:
                                                    "programme cannot be told apart.", n=least, few=CONFOUNDED))  # fmt: skip
 
 
+def _enough_units(trial: Trial, people: pd.DataFrame) -> list[Check]:
+    """Enough of what stands behind the intervals; only schools are called schools."""
+    if trial.cluster == "school_pid":
+        found = cluster_check(people["school_pid"], n=len(people))
+        return [found] if isinstance(found, Check) else []
+    units = int(people[trial.cluster].nunique())
+    said = message("{units} units; under {fewest} only small-sample corrections, permutation or wild bootstrap hold.",
+                   units=units, fewest=FEW_CLUSTERS)  # fmt: skip
+    return [Check(message("Enough units"), units >= FEW_CLUSTERS, said)]
+
+
 def _one_arm_a_unit(trial: Trial) -> Check:
     """What was allocated as a whole must have one arm."""
     name = message("Every unit has one arm")
@@ -57,12 +69,3 @@ def _one_arm_a_unit(trial: Trial) -> Check:
     return Check(
         name, mixed == 0, message("{n} units have pupils of more than one arm.", n=Count(mixed) if mixed else 0)
     )
-
-
-def _balance(trial: Trial, params: Params) -> list[Check]:
-    found = start_table(trial, params)
-    if isinstance(found, Refused):
-        return []
-    far = int((found.table["g"].abs() > 0.25).sum())
-    return [Check(message("The arms were alike at the start"), far == 0,
-                  message("{n} properties differ by more than a quarter of a standard deviation.", n=far))]  # fmt: skip

@@ -153,8 +153,8 @@ def _estimand(trial: Trial, params: Params) -> Drawn:
 
 def _outcome(params: Params) -> Message:
     if params.design in MANY_TIMES:
-        return message("{outcome}, at every time measured", outcome=params.outcome)
-    return _primary(params)
+        return message("{outcome}, at every time measured", outcome=outcome_name(params))
+    return message("{outcome}, {occasion}", outcome=outcome_name(params), occasion=occasion_name(params.primary))
 
 
 def _pupils(trial: Trial) -> list[tuple[Message, Message]]:

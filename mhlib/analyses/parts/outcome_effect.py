@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 import pandas as pd
 
+from mhlib.analyses.parts.outcome_names import in_words
 from mhlib.analyses.parts.trial import Trial
 from mhlib.findings import Message, Refused
 from mhlib.stats.effects import ClusterRobustResult, cluster_robust, hedges_g_from_model, multilevel
@@ -110,10 +111,11 @@ def effect_of(trial: Trial, fit: ClusterRobustResult, frame: pd.DataFrame, metho
         row["estimate"], row["std_error"], sd=sd, n_treated=n1, n_control=n0, icc=icc_of(trial, frame), cluster_size=size,
         df=max(float(row["df"]), 1.0), n_clusters=fit.n_clusters, conf_level=fit.conf_level,
     )  # fmt: skip
+    refused = fit.refusals.get("treated")
     return Effect(
         estimate=row["estimate"], std_error=row["std_error"], conf_low=row["conf_low"], conf_high=row["conf_high"],
         df=row["df"], p_value=row["p_value"], sd=sd, g=standard.g, g_low=standard.conf_low, g_high=standard.conf_high,
-        n_used=fit.n_used, n_clusters=fit.n_clusters, method=method, p_refused=fit.refusals.get("treated"),
+        n_used=fit.n_used, n_clusters=fit.n_clusters, method=method, p_refused=in_words(refused) if refused else None,
     )  # fmt: skip
 
 

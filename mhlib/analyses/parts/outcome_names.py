@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING
 
-from mhlib.findings import Message, message
+from mhlib.findings import Message, Refused, message
 
 if TYPE_CHECKING:
     from mhlib.analyses.intervention_outcomes import Params
@@ -24,6 +24,8 @@ OCCASIONS = {
     "follow_up": message("follow-up"),
     "spring": message("spring"),
 }
+# Columns of a model that a refusal of the library may name.
+MODEL_TERMS = {"treated": message("the difference between the arms")}
 NUMBERED = {"term": message("term {n}"), "m": message("month {n}")}
 
 
@@ -40,3 +42,12 @@ def occasion_name(name: str) -> Message:
         kind, n = (part for part in found.groups() if part is not None)
         return Message(NUMBERED[kind].template, {"n": n})
     return message("{given}", given=name or "–")
+
+
+def in_words(refused: Refused) -> Refused:
+    """The refusal with the difference between the arms by that name and not by its column in the model."""
+    values = {
+        name: MODEL_TERMS.get(value, value) if isinstance(value, str) else value
+        for name, value in refused.why.values.items()
+    }
+    return Refused(refused.code, Message(refused.why.template, values), refused.what_to_collect)

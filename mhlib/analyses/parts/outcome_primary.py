@@ -8,7 +8,9 @@ from typing import TYPE_CHECKING
 
 import pandas as pd
 
+from mhlib.analyses.parts import outcome_covariance
 from mhlib.analyses.parts.outcome_effect import Effect, adjusted, effect_of, formula, robust
+from mhlib.analyses.parts.outcome_names import in_words
 from mhlib.analyses.parts.sections import Drawn, refused_design, tried
 from mhlib.analyses.parts.trial import FEW_CLUSTERS, Trial, arms_refusal
 from mhlib.errors import DesignError
@@ -38,6 +40,8 @@ class PrimarySection:
     inference: Drawn | Refused
     multiverse: Drawn | Refused
     arms: Drawn | Refused
+    covariance: Drawn | Refused
+    covariance_reading: list[Message]
     reading: list[Message]
     checks: list[Check]
 
@@ -55,17 +59,19 @@ def section(trial: Trial, params: Params) -> PrimarySection:
         return _nothing(fit)
     effect = effect_of(trial, fit, frame, message("analysis of covariance with cluster-robust errors (CR2)"))
     other = _other_estimand(trial, params, frame, names)
+    beside = outcome_covariance.section(trial, params, frame)
     return PrimarySection(
         effect=effect, means=_means(fit, frame), estimate=_estimate(effect), inference=_inference(trial, params, frame, names, fit),
         multiverse=_multiverse(trial, params, frame, names, fit), arms=_arms(trial, params),
-        reading=_reading(trial, fit, other), checks=[effect_size_check(effect.g, n_used=effect.n_used)],
+        covariance=beside.table, covariance_reading=beside.reading,
+        reading=_reading(trial, fit, other), checks=[effect_size_check(effect.g, n_used=effect.n_used), *beside.checks],
     )  # fmt: skip
 
 
 def _nothing(refused: Refused) -> PrimarySection:
     return PrimarySection(
-        effect=refused, means=refused, estimate=refused, inference=refused, multiverse=refused, arms=refused, reading=[],
-        checks=[],
+        effect=refused, means=refused, estimate=refused, inference=refused, multiverse=refused, arms=refused, covariance=refused,
+        covariance_reading=[], reading=[], checks=[],
     )  # fmt: skip
 
 
@@ -111,7 +117,7 @@ def _inference(trial: Trial, params: Params, frame, names, fit: ClusterRobustRes
     for name, found in (("by_wild", wild), ("by_permutation", _permuted(trial, base, params))):
         refused = found if isinstance(found, Refused) else getattr(found, "refused", None)
         if refused is not None:
-            lacking.append(refused.why)
+            lacking.append(in_words(refused).why)
             continue
         rows.append({"group": name, "estimate": found.estimate, "conf_low": found.conf_low, "conf_high": found.conf_high,
                      "df": math.nan, "p_value": found.p_value, "n_used": found.n_used})  # fmt: skip

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 import pandas as pd
 
 from mhlib.analyses.parts.outcome_effect import adjusted, formula, icc_of, pooled_sd, robust
+from mhlib.analyses.parts.outcome_names import in_words
 from mhlib.analyses.parts.sections import Drawn, refused_design, tried
 from mhlib.analyses.parts.trial import Trial, arms_refusal
 from mhlib.errors import DesignError
@@ -117,7 +118,7 @@ def _cases(trial: Trial, params: Params) -> Drawn | Refused:
         ("case_mixed_logit", mixed, True),
     ):
         if isinstance(found, Refused):
-            lacking.append(found.why)
+            lacking.append(in_words(found).why)
             continue
         table = found.fixed if name == "case_mixed_logit" else found.to_frame()
         row = table.set_index("term").loc["treated"]
@@ -144,7 +145,7 @@ def _equivalence(trial: Trial, params: Params) -> tuple[Drawn | Refused, list[Me
     found = cluster_tost(fit, "treated", low=-margin, high=margin, alpha=params.alpha)
     refused = found if isinstance(found, Refused) else found.refused
     if refused is not None:
-        return refused, []
+        return in_words(refused), []
     row = {"group": "equivalence", "estimate": found.estimate, "conf_low": found.conf_low, "conf_high": found.conf_high,
            "bound_low": -margin, "bound_high": margin, "p_value": found.p_value, "n_used": found.n_used}  # fmt: skip
     value = Estimate(found.estimate, found.n_used, found.conf_low, found.conf_high)
