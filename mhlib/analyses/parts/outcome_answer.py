@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 from mhlib.analyses.parts.outcome_design import STRENGTH, frozen
 from mhlib.analyses.parts.outcome_effect import Effect
+from mhlib.analyses.parts.outcome_verdict import SHARED_SCHOOLS, UNLIKE_LOSSES, strength_of
 from mhlib.findings import Estimate, Message, Refused, message
 
 if TYPE_CHECKING:
@@ -27,7 +28,9 @@ def sentences(result: OutcomesResult, params: Params) -> list[Message]:
         found = [first]
     else:
         found = [_effect(effect, params), _size(effect, params)]
-    found.append(message("Causal strength: {strength}.", strength=STRENGTH[result.strength]))
+    found.append(message("Causal strength: {strength}.", strength=STRENGTH[strength_of(result)]))
+    if not isinstance(effect, Refused):
+        found += _cautions(result)
     found += _grade(result)
     if not frozen(params):
         found.append(message("No plan was frozen before the data were seen: read every figure as exploratory."))
@@ -62,10 +65,27 @@ def _size(effect: Effect, params: Params) -> Message:
     """In standard deviations, with a word for its size by the published spread of school programmes."""
     if effect.g != effect.g or effect.conf_low != effect.conf_low:
         return message("The effect has no standardised size that could be trusted.")
-    low, high = sorted((abs(effect.g_low), abs(effect.g_high))) if effect.g_low * effect.g_high > 0 else (0.0, 0.0)
+    if effect.g_low * effect.g_high <= 0:
+        sign = 1.0 if params.better == "higher" else -1.0
+        low, high = sorted((sign * effect.g_low, sign * effect.g_high))
+        return message("In standard deviations that is {g}: too uncertain to be called small or large.",
+                       g=Estimate(sign * effect.g, effect.n_used, low, high))  # fmt: skip
+    low, high = sorted((abs(effect.g_low), abs(effect.g_high)))
     word = next((said for limit, said in SIZES if abs(effect.g) < limit), LARGE)
-    shown = Estimate(abs(effect.g), effect.n_used, low, high) if high else Estimate(abs(effect.g), effect.n_used)
+    shown = Estimate(abs(effect.g), effect.n_used, low, high)
     return message("That is {g} standard deviations: {size}.", g=shown, size=word)
+
+
+def _cautions(result: OutcomesResult) -> list[Message]:
+    """What speaks against believing the difference: losses, unlike losses, schools that the arms share."""
+    losses = {
+        "high": message(
+            "So many pupils were lost, or so unequally, that the losses alone could make such a difference."
+        ),
+        "moderate": message("The losses are within the boundary only if one is optimistic about who was lost."),
+    }.get(result.flow.level)
+    found = [losses] if losses else [UNLIKE_LOSSES] if result.missing.alike is False else []
+    return [*found, SHARED_SCHOOLS] if result.strength == "strong" and result.flow.shared > 0 else found
 
 
 def _grade(result: OutcomesResult) -> list[Message]:

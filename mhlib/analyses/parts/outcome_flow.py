@@ -23,7 +23,11 @@ LEVELS = {"low": message("low under both assumptions"), "moderate": message("low
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class FlowSection:
-    """Counts by unit, arm and occasion, and the losses against the boundary of the What Works Clearinghouse."""
+    """Counts by unit, arm and occasion, and the losses against the boundary of the What Works Clearinghouse.
+
+    `shared` is the share of controls whose school also has pupils with the programme; NaN where no lots were drawn, whole
+    schools were drawn, or no school is named.
+    """
 
     steps: Drawn | Refused
     loss: Drawn | Refused
@@ -33,6 +37,7 @@ class FlowSection:
     level: str
     reading: list[Message]
     checks: list[Check]
+    shared: float = float("nan")
 
 
 def section(trial: Trial, params: Params) -> FlowSection:
@@ -48,8 +53,18 @@ def section(trial: Trial, params: Params) -> FlowSection:
         steps=_steps(trial, people, stages), loss=_loss(found), boundary=_boundary(found),
         overall=float("nan") if isinstance(found, Refused) else found.overall,
         differential=float("nan") if isinstance(found, Refused) else found.differential,
-        level=level, reading=_reading(found), checks=_checks(trial, found),
+        level=level, reading=_reading(found), checks=_checks(trial, found), shared=shared_schools(trial),
     )  # fmt: skip
+
+
+def shared_schools(trial: Trial) -> float:
+    """Share of the controls who go to school with pupils of the programme."""
+    people = trial.people
+    if not trial.randomised or not trial.controlled or "school_pid" not in people or trial.cluster == "school_pid":
+        return float("nan")
+    arms = people[people["treated"].notna() & people["school_pid"].notna()]
+    served = set(arms.loc[arms["treated"] == 1, "school_pid"])
+    return float(arms.loc[arms["treated"] == 0, "school_pid"].isin(served).mean())
 
 
 def _nothing(refused: Refused) -> FlowSection:

@@ -22,11 +22,17 @@ if TYPE_CHECKING:
 # Shifts of the imputed outcomes, in standard deviations, one axis an arm.
 SHIFTS = (-0.5, -0.25, 0.0, 0.25, 0.5)
 FEWEST_LOST = 10
+# Size of the test of whether the arms lose unlike pupils; a check may not cry wolf in one trial of twenty.
+UNLIKE_ALPHA = 0.01
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class MissingSection:
-    """Patterns, imputation, tipping point, bounds."""
+    """Patterns, imputation, tipping point, bounds.
+
+    `alike` tells whether both arms lose pupils of one kind (None: not known), `stands` whether no shift on the map turns the
+    finding (None: nought is in the interval already).
+    """
 
     patterns: Drawn | Refused
     predictors: Drawn | Refused
@@ -35,6 +41,8 @@ class MissingSection:
     bounds: Drawn | Refused
     reading: list[Message]
     checks: list[Check]
+    alike: bool | None = None
+    stands: bool | None = None
 
 
 def section(trial: Trial, params: Params) -> MissingSection:
@@ -60,11 +68,13 @@ def _whole(trial: Trial, params: Params, people: pd.DataFrame) -> MissingSection
         return _nothing(complete)
     imputed = _imputed(trial, params, people)
     mended = _pooled(trial, params, imputed, people)
-    shifts, tipping = _tipping(trial, params, imputed, people)
+    shifts, tipping, stands = _tipping(trial, params, imputed, people)
     effects, said, check = _effects(trial, complete, mended)
+    predictors = _predictors(trial, params, people)
+    kind, alike = _kind(predictors)
     return MissingSection(
-        patterns=_patterns(trial, people), predictors=_predictors(trial, params, people), effects=effects, tipping=shifts,
-        bounds=_bounds(trial, params, people), reading=[*said, *tipping], checks=[check],
+        patterns=_patterns(trial, people), predictors=predictors, effects=effects, tipping=shifts,
+        bounds=_bounds(trial, params, people), reading=[*said, *kind, *tipping], checks=[check], alike=alike, stands=stands,
     )  # fmt: skip
 
 
@@ -103,6 +113,23 @@ def _predictors(trial: Trial, params: Params, people: pd.DataFrame) -> Drawn | R
     table = fit.to_frame()
     table = table[table["term"].isin(names)].assign(term=lambda frame: frame["term"].map(names), n_used=fit.n_used)
     return Drawn(table=table[["term", "estimate", "conf_low", "conf_high", "p_value", "n_used"]])
+
+
+def _kind(predictors: Drawn | Refused) -> tuple[list[Message], bool | None]:
+    """Equal losses are no equal loss: the worse-off of one arm against anybody of the other bends the comparison."""
+    rows = [] if isinstance(predictors, Refused) else predictors.table.set_index("term")
+    p_value = rows.at["lost_both", "p_value"] if len(rows) and "lost_both" in rows.index else math.nan
+    if math.isnan(p_value):
+        return [], None
+    if p_value >= UNLIKE_ALPHA:
+        return [
+            message(
+                "Nothing speaks for the arms having lost pupils of different kinds, as far as the first score tells."
+            )
+        ], True
+    said = message("The arms lost pupils of different kinds: being missing goes with the first score in one arm more than in the "
+                   "other. Those left are then no longer alike, even where the losses are equal in number.")  # fmt: skip
+    return [said], False
 
 
 def _imputed(trial: Trial, params: Params, people: pd.DataFrame) -> ImputationResult:
@@ -161,7 +188,7 @@ def _effects(trial: Trial, complete: object, mended: object) -> tuple[Drawn, lis
 
 def _tipping(
     trial: Trial, params: Params, imputed: ImputationResult, people: pd.DataFrame
-) -> tuple[Drawn, list[Message]]:
+) -> tuple[Drawn, list[Message], bool | None]:
     """Effect for every pair of shifts; and whether any shift on the map turns the finding."""
     sd = pooled_sd(people[people["y"].notna()])
     shifts = [round(shift * sd, 6) for shift in SHIFTS]
@@ -187,7 +214,7 @@ def _tipping(
                      "against the other, is enough.")
     )  # fmt: skip
     return Drawn(table=rows, x_axis=message("controls shifted by (SD)"),
-                 y_axis=message("programme shifted by (SD)")), [said]  # fmt: skip
+                 y_axis=message("programme shifted by (SD)")), [said], bool(held.all()) if base else None  # fmt: skip
 
 
 def _bounds(trial: Trial, params: Params, people: pd.DataFrame) -> Drawn | Refused:

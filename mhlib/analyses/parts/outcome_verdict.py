@@ -6,12 +6,20 @@ from typing import TYPE_CHECKING
 
 from mhlib.analyses.parts.outcome_design import STRENGTH, frozen
 from mhlib.analyses.parts.outcome_effect import Effect
-from mhlib.findings import Estimate, Light, Refused, message
+from mhlib.findings import Estimate, Light, Message, Refused, message
 
 if TYPE_CHECKING:
     from mhlib.analyses.intervention_outcomes import OutcomesResult, Params
 
 SEE_BELOW = message("See the section.")
+SHARED_SCHOOLS = message("Lots decided who was served, but both arms go to the same schools: what one gains may reach the other, "
+                         "and the outcomes alone cannot tell.")  # fmt: skip
+UNLIKE_LOSSES = message("The losses are within the boundary, but the arms lost pupils of different kinds.")
+
+
+def strength_of(result: OutcomesResult) -> str:
+    """Key of STRENGTH: lots whose arms lost pupils beyond the optimistic boundary are weakened lots."""
+    return "weakened" if result.strength == "strong" and result.flow.level == "high" else result.strength
 
 
 def lights(result: OutcomesResult, params: Params) -> list[Light]:
@@ -71,12 +79,14 @@ def _cause(result: OutcomesResult) -> Light:
         "weak": "watch",
         "weakened": "watch",
         "none": "bad",
-    }[result.strength]
-    rule = message("good: lots, or a cut-off kept to; with care: trends or weights; bad: no comparison")
+    }[strength_of(result)]
+    rule = message("good: lots, or a cut-off kept to; with care: trends or weights, arms that share schools, few units or many "
+                   "losses; bad: no comparison")  # fmt: skip
+    shared = state == "good" and result.flow.shared > 0
     return Light(
         message("The design can speak of causes"),
-        state,
-        message("{strength}.", strength=STRENGTH[result.strength]),
+        "watch" if shared else state,
+        SHARED_SCHOOLS if shared else message("{strength}.", strength=STRENGTH[strength_of(result)]),
         rule,
         True,
     )
@@ -85,22 +95,31 @@ def _cause(result: OutcomesResult) -> Light:
 def _losses(result: OutcomesResult) -> Light:
     name, rule = (
         message("Enough pupils were measured"),
-        message("losses within the cautious boundary of the What Works Clearinghouse"),
+        message("losses within the cautious boundary of the What Works Clearinghouse, and of one kind in both arms"),
     )
     if not result.flow.level:
         return Light(name, "unknown", SEE_BELOW, rule, True)
     state = {"low": "good", "moderate": "watch", "high": "bad"}[result.flow.level]
-    return Light(name, state, result.flow.reading[0], rule, True)
+    unlike = state == "good" and result.missing.alike is False
+    return Light(name, "watch" if unlike else state, UNLIKE_LOSSES if unlike else result.flow.reading[0], rule, True)
 
 
 def _missing(result: OutcomesResult) -> Light:
     name = message("It stands with those not measured")
-    rule = message("complete and imputed effects within half a standard error")
+    rule = message(
+        "complete and imputed effects within half a standard error, and no shift on the map turns the finding"
+    )
     if not result.missing.checks:
         said = result.missing.effects.why if isinstance(result.missing.effects, Refused) else SEE_BELOW
         return Light(name, "unknown", said, rule, True)
-    held = result.missing.checks[0].passed
-    return Light(name, "good" if held else "watch", result.missing.reading[0], rule, True)
+    held = result.missing.checks[0].passed and result.missing.stands is not False
+    return Light(name, "good" if held else "watch", _said(result), rule, True)
+
+
+def _said(result: OutcomesResult) -> Message:
+    """What the light rests on: the two effects, or the map, where only the map speaks against it."""
+    turned = result.missing.checks[0].passed and result.missing.stands is False
+    return result.missing.reading[-1 if turned else 0]
 
 
 def _harms(result: OutcomesResult) -> Light:
