@@ -121,7 +121,8 @@ def _schools(trial: Trial, params: Params) -> Drawn | Refused:
     table = found.table.sort_values("estimate").reset_index(drop=True)
     n = frame.groupby(trial.levels[0])["y"].count()
     table = table.assign(x=range(1, len(table) + 1), group="schools_shrunken", n_used=table["term"].map(n).to_numpy())
-    table = table[table["n_used"] >= FEWEST_PUPILS]
+    # A school is known by its size: every row says only how many pupils stand behind it at the least.
+    table = table[table["n_used"] >= FEWEST_PUPILS].assign(n_used=lambda kept: kept["n_used"].min())
     shown = table.rename(columns={"estimate": "y", "conf_low": "low", "conf_high": "high"})
     return Drawn(table=shown[["group", "x", "y", "low", "high", "n_used"]],
                  x_axis=message("schools, in the order of their estimate, unnamed"),

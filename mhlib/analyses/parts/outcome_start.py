@@ -25,6 +25,16 @@ BANDS = {
     "fails": message("too far apart for any adjustment"),
     "unknown": message("unknown"),
 }
+# Between units the same limits, in words that do not condemn what chance alone does where units are few.
+UNIT_BANDS = {
+    "fine": message("up to .05"),
+    "adjust": message("up to .25"),
+    "chance": message("beyond .25, as chance alone may do"),
+    "fails": message("beyond .25, and more than chance alone would do"),
+    "unknown": message("unknown"),
+}
+# Chance alone keeps a distance within so many of its standard deviations nineteen times in twenty.
+WITHIN = 1.96
 
 
 def table(trial: Trial, params: Params) -> Drawn | Refused:
@@ -42,7 +52,7 @@ def table(trial: Trial, params: Params) -> Drawn | Refused:
         between = units.rows.set_index("term").reindex(pupils.rows["term"]).reset_index()
         shown = shown.assign(
             g_units=_finite(between["difference"]), g_units_chance=_by_chance(units),
-            band_units_said=[BANDS[str(band)] for band in between["wwc"].fillna("unknown")], n_units=units.n_used,
+            band_units_said=_unit_bands(between, _by_chance(units)), n_units=units.n_used,
         )  # fmt: skip
     return Drawn(table=shown.assign(n_used=min(pupils.arms.values())))
 
@@ -115,6 +125,13 @@ def _names(rows: pd.DataFrame) -> list[str]:
     """`start_b` for a property that the vocabulary knows, `level_S` for a level of a text, else the column's name."""
     return [f"{name}_{level}" if isinstance(level, str) else f"start_{name}" if name in KNOWN else name
             for name, level in zip(rows["column"], rows["level"], strict=True)]  # fmt: skip
+
+
+def _unit_bands(rows: pd.DataFrame, chance: float) -> list[Message]:
+    """The library's class of each distance, a wide one told apart by whether chance would do as much."""
+    wide = rows["difference"].abs() > WITHIN * chance
+    classes = rows["wwc"].fillna("unknown").mask((rows["wwc"] == "fails") & ~wide, "chance")
+    return [UNIT_BANDS[str(band)] for band in classes]
 
 
 def _finite(values: pd.Series) -> np.ndarray:
