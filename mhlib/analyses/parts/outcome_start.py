@@ -70,7 +70,7 @@ def figure(trial: Trial, params: Params) -> Drawn | Refused:
         if name in found.table
     ]  # fmt: skip
     rows = pd.concat(parts).sort_index(kind="stable").reset_index(drop=True)
-    axis = message("standardised difference, whichever arm has more (SD)")
+    axis = message("distance of the arms (SD)")
     return Drawn(table=rows[rows["estimate"].notna()].reset_index(drop=True), axis=axis, rule=FAILS)
 
 
