@@ -10,8 +10,14 @@ from hypothesis import strategies as st
 
 from mhlib.errors import DataError, DesignError, ParamsError
 from mhlib.findings import Refused
-from mhlib.stats.effects import cluster_robust, joint_test, multilevel, multilevel_outcomes, robust_contrast
-from mhlib.stats.effects import mixed_blocks
+from mhlib.stats.effects import (
+    cluster_robust,
+    joint_test,
+    mixed_blocks,
+    multilevel,
+    multilevel_outcomes,
+    robust_contrast,
+)
 from mhlib.stats.effects.mixed_robust import mixed_cluster_robust
 
 ORACLE = Path(__file__).resolve().parents[2] / "oracle"
@@ -80,7 +86,7 @@ def test_a_cluster_above_the_model():
 def test_the_printed_anchors(name, term, error, df, p):
     fit, rows = fitted(name)
     found = mixed_cluster_robust(fit, rows).to_frame().set_index("term")
-    row = found.loc[[one for one in found.index if term in one][0]]
+    row = found.loc[next(one for one in found.index if term in one)]
     assert (row["std_error"], row["df"]) == pytest.approx((error, df), rel=1e-6)
     assert p is None or row["p_value"] == pytest.approx(p, abs=5e-8)
 
