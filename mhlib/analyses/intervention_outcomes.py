@@ -44,6 +44,7 @@ from mhlib.analyses.parts.outcome_effect import Effect
 from mhlib.analyses.parts.sections import Drawn
 from mhlib.analyses.parts.trial import Trial, trial_of
 from mhlib.data.sources import open_source
+from mhlib.data.totals import totalled
 from mhlib.data.trial import load_trial
 from mhlib.findings import Check, Light, Message, Refused, Reported
 from mhlib.params import BaseParams
@@ -123,8 +124,10 @@ class Params(BaseParams):
 
 def load(params: Params) -> Trial:
     """Read the outcomes and mark who is compared with whom."""
+    source = totalled(open_source(params.source), occasions=params.occasions, columns=params.columns,
+                      answers=params.values.get("items", {}), arm=params.arms[0])  # fmt: skip
     data = load_trial(
-        open_source(params.source), design=params.design, occasions=params.occasions, columns=params.columns,
+        source, design=params.design, occasions=params.occasions, columns=params.columns,
         values=params.values, where=params.where, tables=params.tables, unit=params.allocated,
         covariates=[name for name in params.covariates if name not in params.columns],
     )  # fmt: skip

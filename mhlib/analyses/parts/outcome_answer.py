@@ -24,14 +24,15 @@ def sentences(result: OutcomesResult, params: Params) -> list[Message]:
     """The effect, how sure it is, how far it is causal, harms, and what cannot be said."""
     effect = result.effect
     if isinstance(effect, Refused):
-        first = message("Whether pupils got better because of the programme is not known: {why}", why=effect.why)
-        found = [first]
+        found = [message("Whether pupils got better because of the programme is not known: {why}", why=effect.why)]
     else:
         found = [_effect(effect, params), _size(effect, params)]
     found.append(message("Causal strength: {strength}.", strength=STRENGTH[strength_of(result)]))
     if not isinstance(effect, Refused):
         found += _cautions(result)
     found += _grade(result)
+    if isinstance(effect, Refused):
+        found += _to_collect(effect, result, params)
     if not frozen(params):
         found.append(message("No plan was frozen before the data were seen: read every figure as exploratory."))
     return found
@@ -74,6 +75,26 @@ def _size(effect: Effect, params: Params) -> Message:
     word = next((said for limit, said in SIZES if abs(effect.g) < limit), LARGE)
     shown = Estimate(abs(effect.g), effect.n_used, low, high)
     return message("That is {g} standard deviations: {size}.", g=shown, size=word)
+
+
+def _to_collect(effect: Refused, result: OutcomesResult, params: Params) -> list[Message]:
+    """What is lacking, and a wait-list by lot with numbers, on the likeness of pupils found here."""
+    nothing = effect.what_to_collect.template == "Nothing."
+    found = [] if nothing else [message("What to collect: {what}", what=effect.what_to_collect)]
+    plan = result.power.next_term
+    if isinstance(plan, Refused):
+        return found
+    rows = plan.table.sort_values("n_units")
+    here = rows[rows["n_units"] == params.next_schools].iloc[0]
+    found.append(message("How next term: measure all pupils of {schools} schools of {pupils} pupils, draw half of the schools by lot "
+                         "to start first, and measure all again before the others start. Such a wait-list finds an effect from {mdes} "
+                         "standard deviations on with 80% power.", schools=int(here["n_units"]), pupils=f"{params.next_pupils:g}",
+                         mdes=f"{here['mdes_wait']:.2f}"))  # fmt: skip
+    enough = rows[rows["mdes_wait"] <= params.margin]
+    if len(enough) and here["mdes_wait"] > params.margin:
+        found.append(message("An effect of {margin} standard deviations needs at most {schools} schools of that size.",
+                             margin=f"{params.margin:g}", schools=int(enough["n_units"].iloc[0])))  # fmt: skip
+    return found
 
 
 def _cautions(result: OutcomesResult) -> list[Message]:

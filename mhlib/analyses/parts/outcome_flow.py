@@ -9,7 +9,7 @@ import numpy as np
 import pandas as pd
 
 from mhlib.analyses.parts.sections import Drawn, tried
-from mhlib.analyses.parts.trial import Trial, without_pupils
+from mhlib.analyses.parts.trial import Trial, without_control, without_pupils
 from mhlib.findings import Check, Message, Proportion, Refused, message
 from mhlib.stats.effects import attrition, largest_difference, participant_flow
 
@@ -46,8 +46,7 @@ def section(trial: Trial, params: Params) -> FlowSection:
         return _nothing(without_pupils())
     people = _staged(trial, params)
     stages = {name: f"stage_{name}" for name in ("allocated", *trial.data.occasions)}
-    found = tried(attrition, people["kept"], people["arm"].astype(str), arms=_arms(trial, people),
-                  cluster=people[trial.cluster], conf_level=params.conf_level)  # fmt: skip
+    found = _losses(trial, params, people)
     level = "" if isinstance(found, Refused) else found.level
     return FlowSection(
         steps=_steps(trial, people, stages), loss=_loss(found), boundary=_boundary(found),
@@ -55,6 +54,15 @@ def section(trial: Trial, params: Params) -> FlowSection:
         differential=float("nan") if isinstance(found, Refused) else found.differential,
         level=level, reading=_reading(found), checks=_checks(trial, found), shared=shared_schools(trial),
     )  # fmt: skip
+
+
+def _losses(trial: Trial, params: Params, people: pd.DataFrame) -> object:
+    """Losses by arm against the boundary; refused where there is one arm only."""
+    arms = _arms(trial, people)
+    if len(arms) < 2:
+        return without_control()
+    return tried(attrition, people["kept"], people["arm"].astype(str), arms=arms, cluster=people[trial.cluster],
+                 conf_level=params.conf_level)  # fmt: skip
 
 
 def shared_schools(trial: Trial) -> float:

@@ -56,7 +56,9 @@ def _size(result: OutcomesResult, params: Params) -> Light:
     name = message("The effect is large enough to matter")
     rule = message("interval against the smallest effect that would matter, {margin} SD", margin=f"{params.margin:g}")
     effect = result.effect
-    if isinstance(effect, Refused) or effect.g != effect.g or effect.conf_low != effect.conf_low:
+    if isinstance(effect, Refused):
+        return Light(name, "unknown", effect.why, rule, _planned(params))
+    if effect.g != effect.g or effect.conf_low != effect.conf_low:
         return Light(name, "unknown", SEE_BELOW, rule, _planned(params))
     value, low, high = _turned(effect, params)
     state = "good" if low >= params.margin else "bad" if high < params.margin else "watch"
@@ -98,7 +100,8 @@ def _losses(result: OutcomesResult) -> Light:
         message("losses within the cautious boundary of the What Works Clearinghouse, and of one kind in both arms"),
     )
     if not result.flow.level:
-        return Light(name, "unknown", SEE_BELOW, rule, True)
+        said = result.flow.loss.why if isinstance(result.flow.loss, Refused) else SEE_BELOW
+        return Light(name, "unknown", said, rule, True)
     state = {"low": "good", "moderate": "watch", "high": "bad"}[result.flow.level]
     unlike = state == "good" and result.missing.alike is False
     return Light(name, "watch" if unlike else state, UNLIKE_LOSSES if unlike else result.flow.reading[0], rule, True)
