@@ -12,14 +12,18 @@ References  Pustejovsky & Tipton (2018) J Bus Econ Stat 36:672. Fieller (1954) J
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import dataclass
 from typing import Literal, Self
 
 from pydantic import Field
 
+from mhlib.analyses.parts import training_checks, training_design, training_flow, training_learning
+from mhlib.analyses.parts.sections import Drawn
 from mhlib.analyses.parts.training import Training, training_of
 from mhlib.data.sources import open_source
 from mhlib.data.training import load_training
 from mhlib.errors import ParamsError
+from mhlib.findings import Check, Refused
 from mhlib.params import BaseParams
 
 SHARE, POINTS, SDS = {"unit": "proportion"}, {"unit": "points"}, {"unit": "SD"}
@@ -103,3 +107,30 @@ def load(params: Params) -> Training:
         covariates=[name for name in params.covariates if name not in params.columns],
     )  # fmt: skip
     return training_of(data, params)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class TrainingResult:
+    """Every section of the report, in its order; a section that cannot be estimated is a :class:`Refused`."""
+
+    design: training_design.DesignSection
+    flow: training_flow.FlowSection
+    learning: training_learning.LearningSection
+
+
+def check(data: Training, params: Params) -> list[Check]:
+    """What should hold before the result is believed."""
+    return training_checks.of_training(data, params)
+
+
+def estimate(data: Training, params: Params) -> TrainingResult:
+    """Every section of the report."""
+    return TrainingResult(
+        design=training_design.section(data, params), flow=training_flow.section(data, params),
+        learning=training_learning.section(data, params),
+    )  # fmt: skip
+
+
+def sensitivity(data: Training, params: Params) -> Drawn | Refused:
+    """Every other way in which the primary result could have been computed."""
+    return training_learning.multiverse(data, params)
