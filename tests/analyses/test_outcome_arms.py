@@ -75,10 +75,15 @@ def covariance(people: pd.DataFrame, **changes):
         {"covariates": ["sex", "boarding", "level"]},
         {"allocated": "pupil_pid", "design": "pupil_rct", "levels": []},
         {"allocated": "pupil_pid", "design": "pupil_rct", "levels": [], "stratum": "level"},
+        # Strata that cut through the clusters are covariates.
+        {"stratum": "sex"},
     ],
 )
 def test_both_doors_to_the_analysis_of_covariance_agree(changes):
-    beside, primary = covariance(rows(1, schools=24, pupils=20), **changes)
+    people = rows(1, schools=24, pupils=30)
+    # Schools of 18 to 29 pupils, so that pupils and schools have two averages.
+    people = people[people.groupby("school_pid").cumcount() < 18 + people["school_pid"].str[1:].astype(int) // 2]
+    beside, primary = covariance(people, **changes)
     table, planned = beside.table.table.set_index("analysis_named"), primary.multiverse.table.set_index("group")
     columns = ["estimate", "conf_low", "conf_high", "df", "p_value", "n_used"]
     for one, other in (("by_ancova", "spec_planned"), ("by_change_score", "spec_change")):
@@ -166,8 +171,11 @@ def test_chance_explains_a_wide_distance_between_few_units():
 
 def test_units_further_apart_than_chance_are_said_to_be_so():
     params = params_of()
-    found = outcome_start.table(trial(rows(7, apart=6.0), params), params).table.set_index("property_named")
-    assert found.loc["start_b", "g_units"] > 1.96 * found.loc["start_b", "g_units_chance"]
+    people = rows(7, apart=1.5)
+    found = outcome_start.table(trial(people, params), params).table.set_index("property_named")
+    means = people.groupby(["arm", "school_pid"])["y_pre"].mean().groupby("arm").agg(["mean", "var"])
+    g = (means["mean"].diff().iloc[1]) / math.sqrt(means["var"].mean()) * (1 - 3 / (4 * 40 - 9))
+    assert found.loc["start_b", "g_units"] == pytest.approx(g) and 0.7 < g < 2
     assert found.loc["start_b", "band_units_said"].template == "beyond .25, and more than chance alone would do"
 
 
@@ -256,6 +264,16 @@ def test_a_refusal_names_the_difference_and_not_its_column():
     )
     _, primary = covariance(rows(13, schools=4))
     assert "treated" not in words(primary.effect.p_refused.why, "en", OPEN)
+
+
+def test_the_mixed_model_has_robust_errors_beside_its_own():
+    people = rows(15, schools=24, pupils=20)
+    params = params_of()
+    table = outcome_primary.section(trial(people, params), params).inference.table.set_index("group")
+    own, robust = table.loc["by_mixed"], table.loc["by_mixed_cr2"]
+    assert robust["estimate"] == pytest.approx(own["estimate"]) and robust["df"] < own["df"] + 1
+    width = (robust["conf_high"] - robust["conf_low"]) / (own["conf_high"] - own["conf_low"])
+    assert 0.6 < width < 1.6 and width != 1.0 and "by_mixed_cr2" in TERMS
 
 
 def test_the_schools_have_neither_names_nor_sizes():

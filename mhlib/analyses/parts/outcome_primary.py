@@ -25,6 +25,7 @@ from mhlib.stats.effects import (
     school_permutation,
     wild_cluster_bootstrap,
 )
+from mhlib.stats.effects.mixed_robust import mixed_cluster_robust
 
 if TYPE_CHECKING:
     from mhlib.analyses.intervention_outcomes import Params
@@ -111,6 +112,7 @@ def _inference(trial: Trial, params: Params, frame, names, fit: ClusterRobustRes
     mixed = mixed_model(trial, frame, names, params)
     if not isinstance(mixed, Refused):
         rows.append(_mixed_row(mixed, frame))
+        rows += _mixed_robust_row(mixed, frame)
     # Resampling judges least squares over pupils; of the school average it would judge another estimate.
     base = fit if fit.estimand == "pupil" else robust(trial, params, frame, names, estimand="pupil")
     wild = wild_cluster_bootstrap(base, "treated", seed=params.seed, conf_level=params.conf_level)
@@ -154,6 +156,12 @@ def _mixed_row(mixed: object, frame: pd.DataFrame) -> dict[str, object]:
             "df": row["df"], "p_value": row["p_value"], "n_used": mixed.n_used}  # fmt: skip
 
 
+def _mixed_robust_row(mixed: object, frame: pd.DataFrame) -> list[dict[str, object]]:
+    """The mixed model's estimate, its error not trusting the model's variances; by its widest level, as its effects tie that."""
+    found = tried(mixed_cluster_robust, mixed, frame)
+    return [] if isinstance(found, Refused) else [_row("by_mixed_cr2", found)]
+
+
 def _other_estimand(trial: Trial, params: Params, frame, names) -> object:
     pupil = robust(trial, params, frame, names, estimand="pupil")
     return pupil if isinstance(pupil, Refused) else compare_estimands(pupil, "treated", alpha=params.alpha)
@@ -186,11 +194,15 @@ def _with_attributes(trial: Trial, params: Params, frame, names) -> list[dict[st
     """With sex and level as further covariates, where the source knows them."""
     # Within strata of schools the level is already held constant.
     wanted = ("sex",) if params.stratum else ("sex", "level")
-    known = [name for name in wanted if name in frame and name not in params.covariates and frame[name].nunique() > 1]
+    known = [
+        name
+        for name in wanted
+        if name in frame and name not in (*params.covariates, params.stratum) and frame[name].nunique() > 1
+    ]
     if not known:
         return []
     terms = [f"C({name})" for name in known]
-    found = cluster_robust(formula("y", [*names, *terms]), frame.astype({name: str for name in known}), cluster=trial.cluster,
+    found = tried(cluster_robust, formula("y", [*names, *terms]), frame.astype({name: str for name in known}), cluster=trial.cluster,
                            estimand=params.estimand, conf_level=params.conf_level)  # fmt: skip
     return [] if isinstance(found, Refused) else [_row("spec_attributes", found)]
 
