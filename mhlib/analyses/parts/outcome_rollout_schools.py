@@ -99,6 +99,8 @@ def cohorts(has: Staggered) -> Drawn:
         known = not isinstance(main, Refused) and term in main.terms
         empty = {"estimate": math.nan, "conf_low": math.nan, "conf_high": math.nan, "df": math.nan}
         shown = {name: value for name, value in interval_of(main, term).items() if name in empty} if known else empty
+        # No effect of a group is shown without its interval.
+        shown = empty if math.isnan(shown["conf_low"]) else shown
         rows.append(row | shown)
     return Drawn(table=pd.DataFrame(rows))
 
@@ -119,12 +121,16 @@ def event(has: Staggered) -> Drawn | Refused:
             continue
         table = result.to_frame("dynamic").assign(x=lambda frame: frame["term"].str[2:].astype(int))
         base = pd.DataFrame([{"x": -1, "estimate": 0.0, "conf_low": 0.0, "conf_high": 0.0}])
-        table = pd.concat([table[table["std_error"] > 0], base]).sort_values("x")
+        if not len(table := table[table["conf_low"].notna()]):
+            continue
+        table = pd.concat([table, base]).sort_values("x")
         ends |= {table["x"].min(), table["x"].max()}
         rows.append(pd.DataFrame({
             "group": f"roll_{pool}", "x": table["x"], "y": table["estimate"], "low": table["conf_low"],
             "high": table["conf_high"], "df": table["df"],
         }))  # fmt: skip
+    if not rows:
+        return without_intervals()
     nought = pd.DataFrame([{"group": "roll_nought", "x": x, "y": 0.0} for x in (min(ends), max(ends))])
     table = pd.concat([*rows, nought], ignore_index=True).assign(n_used=has.n_people)
     table["since_start"] = [event_name(int(x)) for x in table["x"]]
@@ -143,8 +149,22 @@ def groups(has: Staggered) -> Drawn | Refused:
     shown = pd.DataFrame({"group": [name.get(g, g) for g, _ in parts], "subgroup": [name.get(t, t) for _, t in parts]})
     shown["starts_in"], shown["seen_in"] = shown["group"], shown["subgroup"]
     columns = table[["estimate", "conf_low", "conf_high", "df", "p_value"]].reset_index(drop=True)
-    return Drawn(table=pd.concat([shown, columns], axis=1).assign(n_used=has.n_people),
-                 axis=message("difference (points)"), rule=0.0)  # fmt: skip
+    known = columns["conf_low"].notna()
+    if not known.any():
+        return without_intervals()
+    lacking = (message("{n} of {all} effects by start and time rest on too few units for an interval and are not shown.",
+                       n=int((~known).sum()), all=len(known)),) if not known.all() else ()  # fmt: skip
+    return Drawn(table=pd.concat([shown, columns], axis=1)[known].reset_index(drop=True).assign(n_used=has.n_people), rule=0.0,
+                 axis=message("difference (points); rows: begins in · seen in"), lacking=lacking)  # fmt: skip
+
+
+def without_intervals() -> Refused:
+    """No effects by start where no group is large enough for an interval."""
+    return Refused(
+        "few_units_a_start",
+        message("Too few units began at the same time for an interval of any effect by start or time."),
+        message("At least five units in every group of one start, and five that never begin."),
+    )
 
 
 def aggregates(has: Staggered) -> Drawn | Refused:
