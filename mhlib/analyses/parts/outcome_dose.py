@@ -12,6 +12,7 @@ import pandas as pd
 
 from mhlib.analyses.parts.outcome_complier import complier
 from mhlib.analyses.parts.outcome_expected import robust_line
+from mhlib.analyses.parts.outcome_matched import to_five
 from mhlib.analyses.parts.sections import Drawn, refused_design
 from mhlib.analyses.parts.trial import Trial, other_design
 from mhlib.errors import DesignError
@@ -111,7 +112,8 @@ def _sessions(people: pd.DataFrame) -> Drawn | Refused:
     rows = []
     for name, mine in _arms(people):
         for low, high, n in bands(np.floor(mine["sessions"].to_numpy())):
-            rows.append({"group": name, "x": (low + high) / 2, "y": n / len(mine) / (high - low + 1), "n_used": n})
+            share = to_five(n) / to_five(len(mine))
+            rows.append({"group": name, "x": (low + high) / 2, "y": share / (high - low + 1), "n_used": n})
     if not rows:
         return _few()
     return Drawn(table=pd.DataFrame(rows), x_axis=message("sessions attended"), y_axis=message("share of pupils at each number"),
@@ -303,11 +305,13 @@ def _delivered(trial: Trial, params: Params, people: pd.DataFrame) -> list[Messa
     for name, mine in _arms(people):
         share = Proportion(float(mine["took_part"].mean()), len(mine))
         if name == "arm_programme":
-            said.append(message("Of those with the programme {share} attended {least} sessions or more.", share=share,
+            said.append(message("Of those with the programme {share} attended {least} or more sessions.", share=share,
                                 least=f"{params.attended_from:g}"))  # fmt: skip
         elif trial.design in SERVED_LATER:
             said.append(message("Those who began later are served too. Sessions carry no date, so theirs say nothing about whether "
                                 "they were served too early."))  # fmt: skip
+        elif not mine["took_part"].any():
+            said.append(message("Of those without the programme nobody attended as many."))
         else:
             said.append(message("Of those without the programme {share} attended as many: the arms were less far apart than planned.",
                                 share=share))  # fmt: skip

@@ -141,9 +141,9 @@ def covariate_frame(trial: Trial, params: Params) -> tuple[pd.DataFrame, list[st
             frame[name] = column.astype("Float64").astype(float)
         else:
             frame[name] = column.astype(object).where(column.notna(), None)
-    # A covariate that does not vary sets nobody apart, and whoever lacks one cannot be weighted.
-    names = [name for name in names if frame[name].nunique() > 1]
-    return frame[frame[names].notna().all(axis=1)].reset_index(drop=True), names
+    # Whoever lacks a covariate cannot be weighted, and one that does not vary among the others sets nobody apart.
+    frame = frame[frame[names].notna().all(axis=1)].reset_index(drop=True)
+    return frame, [name for name in names if frame[name].nunique() > 1]
 
 
 def _weighted(
@@ -274,9 +274,15 @@ def _overlap(frame: pd.DataFrame, chances: np.ndarray) -> Drawn:
     for name, arm in (("matched_served", 1.0), ("matched_unserved", 0.0)):
         mine = chances[(frame["treated"] == arm).to_numpy()]
         for low, high, n in bins(mine):
-            rows.append({"group": name, "x": (low + high) / 2, "y": n / len(mine) / (high - low), "n_used": n})
+            share = to_five(n) / to_five(len(mine))
+            rows.append({"group": name, "x": (low + high) / 2, "y": share / (high - low), "n_used": n})
     return Drawn(table=pd.DataFrame(rows), x_axis=message("chance of being served, from what was measured"),
                  y_axis=message("density of pupils (1: evenly spread)"), points=True)  # fmt: skip
+
+
+def to_five(n: int) -> int:
+    """Rounded as the gate rounds counts, so that a curve gives no exact number of pupils back."""
+    return max(5 * math.floor(n / 5 + 0.5), 5)
 
 
 def bins(chances: np.ndarray) -> list[tuple[float, float, int]]:

@@ -9,9 +9,9 @@ COLUMNS: dict[str, Word] = {
     "dose_quarter": Word(message("a quarter at or below"), "estimate", 2),
     "dose_middle": Word(message("half at or below"), "estimate", 2),
     "dose_three_quarters": Word(message("three quarters at or below"), "estimate", 2),
-    "school_low": Word(message("tenth school of a hundred"), "estimate", 2),
-    "school_middle": Word(message("middle school"), "estimate", 2),
-    "school_high": Word(message("ninetieth school of a hundred"), "estimate", 2),
+    "school_low": Word(message("a tenth of schools at or below"), "estimate", 2),
+    "school_middle": Word(message("half of schools at or below"), "estimate", 2),
+    "school_high": Word(message("nine tenths of schools at or below"), "estimate", 2),
 }
 
 TERMS: dict[str, Word] = {

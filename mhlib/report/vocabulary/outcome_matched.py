@@ -9,8 +9,8 @@ COLUMNS: dict[str, Word] = {
     "about_said": Word(message("about whom"), "said"),
     "adjusted_for": Word(message("adjusted for?"), "flag"),
     "g_weighted": Word(message("standardised difference after weighting"), "estimate", 2),
-    "effective_served": Word(message("served pupils they are worth"), "estimate", 0),
-    "effective_unserved": Word(message("unserved pupils they are worth"), "estimate", 0),
+    "effective_served": Word(message("served pupils they are worth"), "count"),
+    "effective_unserved": Word(message("unserved pupils they are worth"), "count"),
     "heaviest_share": Word(message("weight of the heaviest pupil"), "plan_share", 1),
 }
 
