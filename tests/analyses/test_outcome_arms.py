@@ -212,9 +212,28 @@ def test_the_love_plot_shows_distances_without_sign_and_without_intervals():
 def test_arms_unlike_by_design_are_not_weighed_here(design):
     params = params_of(design=design)
     data = trial(rows(11), params)
-    assert outcome_start.table(data, params).code == outcome_start.figure(data, params).code == "arms_unlike"
+    assert outcome_start.table(data, params).code == "arms_unlike"
+    assert outcome_start.figure(data, params).code == "other_design"
     assert outcome_start.reading(data, params) == outcome_start.checks(data, params) == []
-    assert outcome_primary.section(data, params).covariance.code == "arms_unlike"
+    assert outcome_primary.section(data, params).covariance.code == "other_design"
+
+
+def test_without_a_control_nothing_is_compared():
+    params = params_of()
+    served = trial(rows(11).query("arm == 'intervention'"), params)
+    refused = [outcome_start.table(served, params), outcome_start.figure(served, params),
+               outcome_primary.section(served, params).covariance]  # fmt: skip
+    assert {one.code for one in refused} == {"no_control"}
+
+
+def test_a_panel_has_no_pupils_to_compare():
+    params = params_of(design="panel", allocated="unit", baseline="", primary="", occasions={})
+    panel = pd.DataFrame({"unit": ["a", "b"], "time": [0, 0], "outcome": [1.0, 2.0], "exposure": [0.0, 1.0]})
+    data = TrialData(people=pd.DataFrame(), panel=panel, occasions=(), allocated=pd.DataFrame(),
+                     provenance=Provenance(kind="file", source="here", sha256="0", rows_read=2))  # fmt: skip
+    units = trial_of(data, params)
+    assert outcome_start.table(units, params).code == outcome_start.figure(units, params).code == "no_pupils"
+    assert outcome_start.reading(units, params) == [] and outcome_checks.of_trial(units, params) == []
 
 
 def test_classes_are_not_called_schools():

@@ -12,7 +12,7 @@ from mhlib.analyses.parts import outcome_covariance
 from mhlib.analyses.parts.outcome_effect import Effect, adjusted, effect_of, formula, robust
 from mhlib.analyses.parts.outcome_names import in_words
 from mhlib.analyses.parts.sections import Drawn, refused_design, tried
-from mhlib.analyses.parts.trial import FEW_CLUSTERS, Trial, arms_refusal
+from mhlib.analyses.parts.trial import FEW_CLUSTERS, Trial, arms_refusal, other_design
 from mhlib.errors import DesignError
 from mhlib.findings import Check, Estimate, Message, Refused, message
 from mhlib.stats.effects import (
@@ -71,7 +71,8 @@ def section(trial: Trial, params: Params) -> PrimarySection:
 
 def _nothing(refused: Refused) -> PrimarySection:
     return PrimarySection(
-        effect=refused, means=refused, estimate=refused, inference=refused, multiverse=refused, arms=refused, covariance=refused,
+        effect=refused, means=refused, estimate=refused, inference=refused, multiverse=refused, arms=refused,
+        covariance=other_design() if refused.code == "arms_unlike" else refused,
         covariance_reading=[], reading=[], checks=[],
     )  # fmt: skip
 

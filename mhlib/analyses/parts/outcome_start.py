@@ -9,7 +9,7 @@ import numpy as np
 import pandas as pd
 
 from mhlib.analyses.parts.sections import Drawn, tried
-from mhlib.analyses.parts.trial import Trial, arms_refusal, without_baseline
+from mhlib.analyses.parts.trial import Trial, arms_refusal, other_design, without_baseline
 from mhlib.findings import Check, Message, Refused, message
 from mhlib.stats.effects import baseline_balance
 
@@ -61,7 +61,8 @@ def figure(trial: Trial, params: Params) -> Drawn | Refused:
     """The same distances without their sign, as a love plot; no intervals, for balance is a fact of those analysed."""
     found = table(trial, params)
     if isinstance(found, Refused):
-        return found
+        # The table has said why arms that are unlike by design are not weighed.
+        return other_design() if found.code == "arms_unlike" else found
     columns = {"g": "balance_pupils", "g_units": "balance_units"}
     parts = [
         pd.DataFrame({"group": found.table["property_named"], "term": term, "estimate": found.table[name].abs(),
