@@ -206,6 +206,14 @@ def test_one_time_is_no_roll_out():
     assert code(found(people).effect) == "one_time"
 
 
+def test_a_start_before_the_first_term_is_no_never():
+    people = cohort(np.random.default_rng(1))
+    early = people["school_pid"].isin([f"s{at}" for at in range(45, 50)])
+    section = found(people.assign(start_term=people["start_term"].mask(early, 0.0)))
+    assert section.effect.n_clusters == 55
+    assert rows(section.cohorts, "starts_in").loc["term_1", "n_units"] == 5
+
+
 def test_schools_that_lack_a_term_are_counted():
     people = cohort(np.random.default_rng(1))
     people.loc[people["school_pid"] == "s0", "y_term_2"] = math.nan
@@ -293,6 +301,30 @@ def test_a_panel_with_one_start_each_has_group_time_effects():
     assert section.effect.conf_low < 3 < section.effect.conf_high and section.effect.n_used == 320
     assert section.cohorts.table["starts_in"].to_list() == ["3", "4", "5", "roll_never"]
     assert not isinstance(section.honest, Refused) and math.isnan(section.effect.g)
+
+
+def test_few_units_have_the_wild_bootstrap_beside_the_robust_errors():
+    section = panel_found(dosed(np.random.default_rng(2), units=14, noise=0.5))
+    table = rows(section.estimate, "group")
+    assert (
+        table.loc["by_wild", "estimate"] == table.loc["by_cr2", "estimate"]
+        and 0 < table.loc["by_wild", "p_value"] < 0.05
+    )
+    assert table.loc["by_wild", "conf_low"] < 3 < table.loc["by_wild", "conf_high"]
+    assert any(c.name.template == "Schools behind the standard error" and c.passed is False for c in section.checks)
+
+
+def test_units_served_from_the_first_time_on_have_no_before():
+    panel = dosed(np.random.default_rng(2), effect=0.0, noise=0.2, units=20)
+    panel["exposure"] = (panel["u"] % 2).astype(float)
+    assert code(panel_found(panel).effect) == "nobody_began"
+    # A third of the units served from the start on is left out and counted; the others give the effect.
+    panel["exposure"] = ((panel["u"] % 3 == 0) | ((panel["u"] % 3 == 1) & (panel["t"] >= 4))).astype(float)
+    panel["outcome"] += 3 * panel["exposure"]
+    section = panel_found(panel)
+    assert section.effect.estimate == pytest.approx(3, abs=0.2) and section.effect.n_clusters == 13
+    assert section.two_by_two.table["estimate"].iloc[0] == pytest.approx(section.effect.estimate, abs=0.2)
+    assert any(c.name.template == "Schools seen before they began" and c.passed is False for c in section.checks)
 
 
 def test_a_panel_without_contrast_or_rows_is_refused():

@@ -80,11 +80,22 @@ def _of_doses(params: Params, found: Rollout) -> RolloutSection:
     has = dosed.fitted(found, params)
     tested, unfit = dosed.pretrend(has), dosed.one_start_each()
     return RolloutSection(
-        effect=effects.of_doses(has), estimate=dosed.estimate(has), cohorts=dosed.cohorts(has), event=dosed.event(has), groups=unfit,
-        aggregates=unfit, estimators=dosed.estimators(has), two_by_two=unfit, bacon=dosed.bacon(has), pretrend=tested,
-        pretrend_power=unfit, honest=unfit, reading=dosed.reading(has), domains=said.dose_domains(has, tested),
+        effect=effects.of_doses(has),
+        estimate=dosed.estimate(has, params.seed),
+        cohorts=dosed.cohorts(has),
+        event=dosed.event(has),
+        groups=unfit,
+        aggregates=unfit,
+        estimators=dosed.estimators(has),
+        two_by_two=unfit,
+        bacon=dosed.bacon(has),
+        pretrend=tested,
+        pretrend_power=unfit,
+        honest=unfit,
+        reading=dosed.reading(has),
+        domains=said.dose_domains(has, tested),
         checks=dosed.checks(has, tested),
-    )  # fmt: skip
+    )
 
 
 def _checks(has: schools.Staggered, effect: Effect | Refused) -> list[Check]:

@@ -12,8 +12,9 @@ import pandas as pd
 from mhlib.analyses.parts.outcome_rollout_rows import Rollout, two_way_residual
 from mhlib.analyses.parts.outcome_rollout_schools import attempt
 from mhlib.analyses.parts.sections import Drawn
+from mhlib.analyses.parts.trial import FEW_CLUSTERS
 from mhlib.findings import Check, Estimate, Message, Refused, message
-from mhlib.stats.effects import ClusterRobustResult, cluster_robust, joint_test
+from mhlib.stats.effects import ClusterRobustResult, cluster_robust, joint_test, wild_cluster_bootstrap
 
 if TYPE_CHECKING:
     from mhlib.analyses.intervention_outcomes import Params
@@ -117,12 +118,21 @@ def implied_weights(rows: pd.DataFrame, heavy: bool) -> np.ndarray:
     return raw[exposure > 0] / raw.sum()
 
 
-def estimate(has: TwoWay) -> Drawn | Refused:
+def estimate(has: TwoWay, seed: int) -> Drawn | Refused:
     """Effect of full exposure, by two kinds of errors."""
     if isinstance(has.main, Refused):
         return has.main
     rows = [row_of(has, name) for name in ("by_cr2", "roll_cr1s") if not isinstance(has.fits[name], Refused)]
-    return Drawn(table=pd.DataFrame(rows), axis=message("difference (points)"), rule=0.0)
+    lacking = ()
+    if has.main.n_clusters < FEW_CLUSTERS:
+        # With few units the errors themselves are uncertain: resampling stands beside them.
+        wild = wild_cluster_bootstrap(has.main, "exposure", seed=seed, conf_level=has.main.conf_level)
+        if isinstance(wild, Refused):
+            lacking = (wild.why,)
+        else:
+            rows.append(rows[0] | {"group": "by_wild", "std_error": math.nan, "df": math.nan, "conf_low": wild.conf_low,
+                                   "conf_high": wild.conf_high, "p_value": wild.p_value})  # fmt: skip
+    return Drawn(table=pd.DataFrame(rows), axis=message("difference (points)"), rule=0.0, lacking=lacking)
 
 
 def estimators(has: TwoWay) -> Drawn | Refused:
@@ -202,7 +212,7 @@ def one_start_each() -> Refused:
 def checks(has: TwoWay, tested: Drawn | Refused) -> list[Check]:
     """What the two-way estimate rests on, looked at in the data."""
     found = has.rollout
-    n_starts, n_rows = len(found.starts), len(found.rows)
+    n_starts, n_rows = found.rows["first"].nunique(), len(found.rows)
     short = found.rows.groupby("unit")["time"].nunique() < found.rows["time"].nunique()
     p_value = math.nan if isinstance(tested, Refused) else float(tested.table["p_value"].iloc[0])
     said = [

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -48,8 +48,11 @@ class Rollout:
 
     @property
     def starts(self) -> list[float]:
-        """Times at which some unit begins within what was seen."""
-        return sorted(self.rows.loc[self.rows["first"] <= self.rows["time"].max(), "first"].unique())
+        """Times at which some unit begins that was seen before; those served from the first time on have no start."""
+        seen = self.rows["time"]
+        return sorted(
+            self.rows.loc[self.rows["first"].between(seen.min(), seen.max(), inclusive="right"), "first"].unique()
+        )
 
     @property
     def of_pupils(self) -> bool:
@@ -85,7 +88,17 @@ def rollout(trial: Trial, params: Params) -> Rollout | Refused:
             message("The outcome was measured at one time only, so no change can be compared."),
             message("The same outcome before the first unit begins, better at four times or more."),
         )
+    found = _from_one(found)
     return (_without_comparison(found) if found.absorbing else None) or found
+
+
+def _from_one(found: Rollout) -> Rollout:
+    """Times above nought, since a start of 0 means never to the estimators; who began before the first time began in it."""
+    rows = found.rows
+    shift = max(0.0, 1.0 - float(rows["time"].min()))
+    first = rows["first"].clip(lower=rows["time"].min())
+    names = {time + shift: found.name(time) for time in rows["time"].unique()}
+    return replace(found, rows=rows.assign(time=rows["time"] + shift, first=first + shift), names=names)
 
 
 def _without_comparison(found: Rollout) -> Refused | None:
@@ -93,8 +106,8 @@ def _without_comparison(found: Rollout) -> Refused | None:
     if not found.starts:
         return Refused(
             "nobody_began",
-            message("No unit began within the times that were measured."),
-            message("The outcome after the first units begin."),
+            message("No unit was measured before it began and after."),
+            message("The outcome of every unit before the first of them begins and after."),
         )
     never = found.rows["first"].isna() | (found.rows["first"] > found.rows["time"].max())
     if len(found.starts) == 1 and not never.any():

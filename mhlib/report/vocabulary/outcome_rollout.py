@@ -55,6 +55,6 @@ TERMS: dict[str, Word] = {
     "roll_exposure": Word(message("now"), "text"),
     "roll_lag_1": Word(message("one time ago"), "text"),
     "roll_lag_2": Word(message("two times ago"), "text"),
-    **{f"roll_before_{n}": Word(message("{n} before the start", n=n), "text") for n in range(1, 25)},
-    **{f"roll_under_{n}": Word(message("{n} under the programme", n=n), "text") for n in range(1, 25)},
+    **{f"roll_before_{n}": Word(message("period {n} before the start", n=n), "text") for n in range(1, 25)},
+    **{f"roll_under_{n}": Word(message("period {n} under the programme", n=n), "text") for n in range(1, 25)},
 }
