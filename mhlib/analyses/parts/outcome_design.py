@@ -231,11 +231,17 @@ def _plan(params: Params) -> Drawn:
         (message("plan frozen on"), day),
         (message("registered"), registered),
         (message("checksum of the plan"), _checksum_said(params, state)),
-        (message("primary result"), message("{outcome}, {occasion}; size of the test {alpha}", outcome=outcome_name(params),
-                                            occasion=occasion_name(params.primary), alpha=f"{params.alpha:g}")),
+        (message("primary result"), _primary(params)),
         (message("deviations from the plan"), message("{given}", given=deviations) if deviations else message("none declared")),
     ]  # fmt: skip
     return _rows(rows)
+
+
+def _primary(params: Params) -> Message:
+    values = {"outcome": outcome_name(params), "alpha": f"{params.alpha:g}"}
+    if not params.primary:
+        return message("{outcome}; size of the test {alpha}", **values)
+    return message("{outcome}, {occasion}; size of the test {alpha}", occasion=occasion_name(params.primary), **values)
 
 
 def _checksum_said(params: Params, state: str) -> Message:

@@ -22,8 +22,10 @@ if TYPE_CHECKING:
 RUNNING_IN = 2
 FEWEST_FOR_PLACEBO = 16
 METHODS = ("series_ar1", "series_newey_west", "series_independent")
-SAME_WEEK = message("Anything else that began in the same week would look the same: a term, an examination, a new headmaster, another "
-                    "way of measuring.")  # fmt: skip
+SAME_WEEK = message(
+    "Anything else that began in the same week would look the same: a term, an examination, a new head teacher, another way of "
+    "measuring."
+)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -212,11 +214,13 @@ def _effects(series: Series, found: InterruptedSeriesResult) -> Drawn:
 
 
 def _weeks(series: Series, found: InterruptedSeriesResult) -> Drawn:
-    """Weeks asked for: observed, expected with its interval, and the difference; the last row is the average."""
-    table = found.counterfactual.rename(columns={"observed": "series_seen", "expected": "series_awaited"})
+    """Weeks asked for: observed, fitted, expected, and fitted less expected; the last row is the average."""
+    table = found.counterfactual.rename(
+        columns={"observed": "series_seen", "fitted": "series_line", "expected": "series_awaited"}
+    )
     names = [f"series_after_{int(week)}" if pd.notna(week) else "series_average" for week in table["week"]]
-    return Drawn(table=table.assign(group=names, n_used=series.n_used)[
-        ["group", "series_seen", "series_awaited", "difference", "difference_low", "difference_high", "n_used"]])  # fmt: skip
+    shown = ["series_seen", "series_line", "series_awaited", "difference", "difference_low", "difference_high"]
+    return Drawn(table=table.assign(group=names, n_used=series.n_used)[["group", *shown, "n_used"]])
 
 
 def _figure(series: Series, found: InterruptedSeriesResult) -> Drawn:

@@ -122,8 +122,7 @@ def _schedule(rows: pd.DataFrame) -> Drawn:
     table = cells.reset_index()
     table["row"] = [_start_name(start) for start in table["start"]]
     table["across"] = [f"wedge_period_{period}" for period in table["period"]]
-    return Drawn(table=table[["row", "across", "value_shown", "n_used"]], share=True, x_axis=message("period"),
-                 y_axis=message("units by the period in which they begin"))  # fmt: skip
+    return Drawn(table=table[["row", "across", "value_shown", "n_used"]], share=True, x_axis=message("period"))  # fmt: skip
 
 
 def _start_name(start: float) -> str:

@@ -8,6 +8,7 @@ from mhlib.report.vocabulary.word import Word
 COLUMNS: dict[str, Word] = {
     "n_weeks": Word(message("weeks measured"), "plan", 0),
     "series_seen": Word(message("observed (points)"), "estimate", 2),
+    "series_line": Word(message("line fitted (points)"), "estimate", 2),
     "series_awaited": Word(message("to expect without the programme (points)"), "estimate", 2),
 }
 
