@@ -20,6 +20,12 @@ a <- read("multilevel_awards.csv")
 keep("awards", lmer(bagrut_status ~ treated + factor(qrtl) + sex + siblings + immigrant + father_ed + mother_ed + (1 | school_id), a, control = tight), a$school_id)
 h <- read("multilevel_hsb82.csv")
 keep("hsb82", lmer(mAch ~ ses + catholic + (1 | school), h, control = tight), h$school)
+h$meanses <- ave(h$ses, h$school); h$cses <- h$ses - h$meanses
+keep("hsb82_slope", lmer(mAch ~ cses * catholic + meanses * cses + (cses | school), h, control = tight), h$school)
+r <- read("multilevel_sleepstudy.csv"); keep("sleep", lmer(Reaction ~ Days + (1 | Subject), r, control = tight), r$Subject)
+keep("sleep_slope", lmer(Reaction ~ Days + (Days | Subject), r, control = tight), r$Subject)
+o <- read("multilevel_orthodont.csv"); o$female <- 1 * (o$Sex == "Female"); o$c <- o$age - 11
+keep("orthodont", lmer(distance ~ c * female + (1 | Subject), o, control = tight), o$Subject)
 k <- read("multilevel_star.csv"); k$cltype <- relevel(k$cltype, "small"); k$sch <- factor(k$sch); k$tch <- factor(k$tch)
 m <- lmer(math ~ cltype + sx + (1 | sch / tch), k, control = tight); keep("star", m, k$sch)
 w <- Wald_test(m, constraints = constrain_zero(2:3), vcov = vcovCR(m, cluster = k$sch, type = "CR2"), test = "HTZ")
@@ -39,6 +45,8 @@ m <- lmer(y ~ base + wave * arm + (1 | school / class / pupil), d, control = tig
 keep("trial", m, d$school, every); keep("trial_district", m, d$district)
 w <- Wald_test(m, constraints = constrain_zero(3:5), vcov = vcovCR(m, cluster = d$school, type = "CR2"), test = "HTZ")
 joint <- rbind(joint, data.frame(model = "trial", f = w$Fstat, df1 = w$df_num, df2 = w$df_denom, p = w$p_val))
+keep("trial_slope", lmer(y ~ base + wave * arm + (wave | school) + (1 | school:pupil), d, control = tight), d$school)
+keep("trial_pupil_slope", lmer(y ~ base + wave * arm + (1 | school) + (0 + wave | school:pupil) + (1 | school:pupil), d, control = tight), d$school)
 keep("trial_ml", lmer(y ~ base + wave * arm + (1 | school / pupil), d, REML = FALSE, control = tight), d$school)
 w <- linear_contrast(m, vcov = "CR2", cluster = d$school, contrasts = matrix(c(0, 0, 0, 1, 2), 1))
 

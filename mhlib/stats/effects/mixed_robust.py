@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import replace
 
 import numpy as np
@@ -11,7 +12,8 @@ from mhlib.errors import DataError, DesignError
 from mhlib.findings import Refused
 from mhlib.stats import inputs
 from mhlib.stats.effects.mixed_adjust import adjusted_blocks, solved_blocks
-from mhlib.stats.effects.mixed_blocks import blocks_of
+from mhlib.stats.effects.mixed_blocks import Block, blocks_of
+from mhlib.stats.effects.mixed_rows import relative_effects, row_blocks
 from mhlib.stats.effects.nested_design import columns_of, complete_rows, numeric_outcome, parsed
 from mhlib.stats.effects.nested_fit import from_centred
 from mhlib.stats.effects.nested_groups import Nesting, demand_columns, demand_nested, nesting_of
@@ -40,7 +42,7 @@ def mixed_cluster_robust(
     Parameters
     ----------
     result : MultilevelResult
-        Random intercepts of one to three levels, without a random slope.
+        Random intercepts of one to three levels; with a random slope clusters have at most 1,000 rows.
     data : pandas.DataFrame
         The table it was fitted on, rows in any order.
     cluster : str, optional
@@ -66,8 +68,8 @@ def mixed_cluster_robust(
     DataError
         Columns the table lacks, rows without a cluster, another table than the model's.
     DesignError
-        A random slope; a cluster below the model's highest level, or one that cuts through it; a cluster of more than
-        3,000 pairs of a group and a number of rows.
+        A cluster below the model's highest level, or one that cuts through it; a cluster of more than 3,000 pairs of a
+        group and a number of rows, or with a random slope of more than 1,000 rows.
     ParamsError
         An unknown kind, root or rule of labels.
 
@@ -76,7 +78,7 @@ def mixed_cluster_robust(
     V = M (sum_g X_g'W_g A_g e_g e_g'A_g'W_g X_g) M with W the inverse of the working covariance, M = (X'WX)^-1 and
     A_g = V^(1/2) (V² - V^(1/2) X M X' V^(1/2))^(-1/2) V^(1/2); Satterthwaite's df under the working covariance. Variances
     are taken as known, as clubSandwich does. Cost: one pass over the rows, then an eigenproblem a cluster with as many rows
-    as it has classes by numbers of waves. Rows with a missing value are left out as in the fit.
+    as it has classes by numbers of waves (with a random slope, rows). Rows with a missing value are left out as in the fit.
     References: Pustejovsky & Tipton (2018) JBES 36:672; Bell & McCaffrey (2002) Survey Methodology 28:169.
     Checked against: tests/oracle/mixed_robust_values.csv (clubSandwich::vcovCR, coef_test of lmer).
     """
@@ -85,15 +87,14 @@ def mixed_cluster_robust(
     inputs.one_of(root, ROOTS, where=where, name="root")
     level = result.conf_level if conf_level is None else conf_level
     inputs.open_unit(level, where=where, name="conf_level")
-    demand_intercepts(result, where=where)
-    frame, used = frame_of(result, data, cluster, where=where)
+    frame, n_rows = frame_of(result, data, cluster, where=where)
     names = result.core.nesting.names[::-1]
     nesting = nesting_of([frame[name] for name in names], names, labels=labels, where=where)
     code, clusters = clusters_of(frame, nesting, cluster, where=where)
     refused = one_cluster_refusal(len(clusters))
     if refused is not None:
         return refused
-    blocks = list(blocks_of(rows_of(result, frame, where=where), nesting, code, result.core.theta))
+    blocks = list(cut(result, frame, nesting, code, where=where))
     fit = solved_blocks(blocks, len(clusters), result.core.design.names)
     demand_same(result, fit, where=where)
     back = from_centred(result.core.design) @ fit.scale
@@ -111,20 +112,19 @@ def mixed_cluster_robust(
         conf_level=level,
         family="mixed",
         estimand="model",
-        n_excluded=used - len(frame),
+        n_excluded=n_rows - len(frame),
         method=f"{result.method.split(', Satterthwaite')[0]}; {kind}{rooted} by {len(clusters)} clusters, Satterthwaite df",
     )
 
 
-def demand_intercepts(result: MultilevelResult, *, where: str) -> None:
-    """The model has random intercepts only."""
-    if result.slope is not None:
-        raise DesignError(
-            f"{where}(result)",
-            f"has a random slope of '{result.slope}'",
-            allowed="random intercepts",
-            remedy="fit without slope=: the robust error is right whether slopes differ or not",
-        )
+def cut(
+    result: MultilevelResult, frame: pd.DataFrame, nesting: Nesting, code: np.ndarray, *, where: str
+) -> Iterator[Block]:
+    """The clusters in their coordinates: short ones, or rows where a slope is random."""
+    w = rows_of(result, frame, where=where)
+    if result.slope is None:
+        return blocks_of(w, nesting, code, result.core.theta)
+    return row_blocks(w, frame[result.slope].to_numpy(dtype=float), nesting, code, relative_effects(result.core))
 
 
 def frame_of(
@@ -133,7 +133,8 @@ def frame_of(
     """Rows of the fit with the cluster's column, and the number of rows there were."""
     formula, names = parsed(result.formula, where=where), result.core.nesting.names
     outcome = columns_of(formula.lhs) if own_side(result, formula) else [result.outcome]
-    used = list(dict.fromkeys([*outcome, *columns_of(formula.rhs), *names]))
+    slope = () if result.slope is None else (result.slope,)
+    used = list(dict.fromkeys([*outcome, *columns_of(formula.rhs), *names, *slope]))
     demand_columns(data, used if cluster is None else [*used, cluster], where=where)
     frame, _ = complete_rows(data, used, where=where)
     if cluster is not None and cluster not in used:

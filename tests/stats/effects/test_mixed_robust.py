@@ -14,6 +14,7 @@ from mhlib.stats.effects import (
     cluster_robust,
     joint_test,
     mixed_blocks,
+    mixed_rows,
     multilevel,
     multilevel_outcomes,
     robust_contrast,
@@ -65,6 +66,49 @@ def test_cr2_equals_clubsandwich(name):
 def test_the_other_kinds_equal_clubsandwich(name, kind):
     fit, rows = fitted(name)
     assert_equal(mixed_cluster_robust(fit, rows, kind=kind), theirs(name, kind))
+
+
+def table_of(name):
+    rows = pd.read_csv(ORACLE / name)
+    if "Sex" in rows:
+        return rows.assign(female=(rows["Sex"] == "Female") * 1, c=rows["age"] - 11)
+    if "ses" in rows:
+        rows["meanses"] = rows.groupby("school")["ses"].transform("mean")
+        return rows.assign(cses=rows["ses"] - rows["meanses"])
+    return rows
+
+
+@pytest.mark.parametrize(
+    ("name", "formula", "table", "options", "rel"),
+    [
+        ("sleep", "Reaction ~ Days", "multilevel_sleepstudy.csv", {"groups": "Subject"}, 1e-8),
+        ("sleep_slope", "Reaction ~ Days", "multilevel_sleepstudy.csv", {"groups": "Subject", "slope": "Days"}, 1e-8),
+        ("orthodont", "distance ~ c * female", "multilevel_orthodont.csv", {"groups": "Subject"}, 1e-8),
+        ("trial_slope", "y ~ base + wave * arm", "mixed_robust_rows.csv",
+         {"groups": ["school", "pupil"], "slope": "wave", "slope_level": "school"}, 2e-5),
+        ("trial_pupil_slope", "y ~ base + wave * arm", "mixed_robust_rows.csv",
+         {"groups": ["school", "pupil"], "slope": "wave", "slope_level": "pupil", "slope_correlated": False}, 2e-5),
+        # The likelihood is flat in the slope's variance: the optima differ in the fifth digit.
+        ("hsb82_slope", "mAch ~ cses * catholic + meanses * cses", "multilevel_hsb82.csv",
+         {"groups": "school", "slope": "cses"}, 3e-4),
+    ],
+)  # fmt: skip
+def test_slopes_and_the_sleep_study_equal_clubsandwich(name, formula, table, options, rel):
+    rows = table_of(table)
+    assert_equal(mixed_cluster_robust(multilevel(formula, rows, **options), rows), theirs(name), rel)
+
+
+def test_the_printed_anchors_of_balanced_data():
+    rows = table_of("multilevel_sleepstudy.csv")
+    for more in ({}, {"slope": "Days"}):
+        found = mixed_cluster_robust(multilevel("Reaction ~ Days", rows, groups="Subject", **more), rows)
+        assert found.std_errors == pytest.approx((6.824556532, 1.545788896), abs=1e-9)
+        assert found.df == pytest.approx((17, 17), rel=1e-9)
+    rows = table_of("multilevel_orthodont.csv")
+    found = mixed_cluster_robust(multilevel("distance ~ c * female", rows, groups="Subject"), rows)
+    assert found.std_errors[2:] == pytest.approx((0.7822012116, 0.1212491436), abs=5e-11)
+    assert found.df[2:] == pytest.approx((21.65346535, 21.65346535), abs=5e-9)
+    assert found.p_values[2:] == pytest.approx((0.0071924, 0.01988589), abs=5e-8)
 
 
 def test_a_cluster_above_the_model():
@@ -219,6 +263,19 @@ def test_few_clusters_are_refused_a_p_value():
     assert one.code == "one_cluster"
 
 
+@pytest.mark.parametrize("slope", [None, "wave"])
+def test_a_term_that_one_school_carries_has_no_error(slope):
+    rows = TRIAL.assign(only=(TRIAL["school"] == 3) * 1.0)
+    found = mixed_cluster_robust(
+        multilevel(
+            "y ~ base + wave + only", rows, groups=["school", "pupil"], slope=slope, slope_level=slope and "school"
+        ),
+        rows,
+    )
+    assert found.refusals["only"].code == "carried_by_one_cluster" and np.isnan(found.std_errors[3])
+    assert np.isfinite(found.df[:3]).all()
+
+
 def test_errors(monkeypatch):
     fit, rows = fitted("trial")
     with pytest.raises(ParamsError, match="kind"):
@@ -236,7 +293,8 @@ def test_errors(monkeypatch):
     with pytest.raises(DataError, match="rows name no group"):
         mixed_cluster_robust(fit, rows.assign(part=rows["district"].where(rows["district"] > 1)), cluster="part")
     slope = multilevel("y ~ base + wave * arm", rows, groups="school", slope="wave")
-    with pytest.raises(DesignError, match="random slope of 'wave'"):
+    monkeypatch.setattr(mixed_rows, "MOST_ROWS", 60)
+    with pytest.raises(DesignError, match="random slope and a cluster of"):
         mixed_cluster_robust(slope, rows)
     monkeypatch.setattr(mixed_blocks, "MOST_CELLS", 3)
     with pytest.raises(DesignError, match="different groups"):
