@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 import pandas as pd
 
 from mhlib.analyses.parts.outcome_effect import Effect, formula
+from mhlib.analyses.parts.outcome_names import in_words
 from mhlib.analyses.parts.training import Training
 from mhlib.findings import Message, Refused, message
 from mhlib.stats.effects import (
@@ -91,7 +92,7 @@ def effect_at(training: Training, params: Params, measure: str, occasion: str) -
     if isinstance(fit, Refused):
         return fit
     frame = rows_at(training, measure, occasion)
-    row = fit.to_frame().set_index("term").loc["treated"]
+    row, refused = fit.to_frame().set_index("term").loc["treated"], fit.refusals.get("treated")
     sd = training.sd_of(measure)
     n1, n0 = (int((frame["treated"] == arm).sum()) for arm in (1, 0))
     standard = hedges_g_from_model(
@@ -102,7 +103,7 @@ def effect_at(training: Training, params: Params, measure: str, occasion: str) -
     return Effect(
         estimate=row["estimate"], std_error=row["std_error"], conf_low=row["conf_low"], conf_high=row["conf_high"],
         df=row["df"], p_value=row["p_value"], sd=sd, g=standard.g, g_low=standard.conf_low, g_high=standard.conf_high,
-        n_used=fit.n_used, n_clusters=fit.n_clusters, method=METHOD, p_refused=fit.refusals.get("treated"),
+        n_used=fit.n_used, n_clusters=fit.n_clusters, method=METHOD, p_refused=in_words(refused) if refused else None,
     )  # fmt: skip
 
 

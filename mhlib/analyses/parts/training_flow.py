@@ -109,14 +109,13 @@ def dropped(training: Training) -> Drawn:
     scores = people[[f"{training.measure}_{name}" for name in training.occasions]].notna()
     waves = training.long()
     lost, total = people_dropped(waves, outcome="score", within="time", between="treated", subject="teacher_pid")
-    used = {
-        "uses_ancova": len(training.compared),
-        "uses_mixed": int(scores.any(axis=1).sum()),
-        "uses_anova": total - lost,
-    }
+    used = {"uses_ancova": len(training.compared)}
     if training.has_follow_up:
         later = people["f"].notna() & (people["b"].notna() if training.has_baseline else True)
-        used = {"uses_ancova": used["uses_ancova"], "uses_later": int(later.sum()), **used}
+        used["uses_later"] = int(later.sum())
+    if training.has_baseline:
+        used["uses_mixed"] = int(scores.any(axis=1).sum())
+    used["uses_anova"] = total - lost
     rows = [{"term": name, "n_used": n, "n_excluded": len(people) - n} for name, n in used.items()]
     return Drawn(table=pd.DataFrame(rows))
 
@@ -128,8 +127,8 @@ def _dropped_said(training: Training) -> list[Message]:
         return [message("Every teacher was tested at every occasion: no method leaves anybody out.")]
     return [
         message(
-            "An analysis of variance of complete teachers would leave out {lost} of {total}; the mixed model uses "
-            "every test that was taken.",
+            "An analysis of variance of complete teachers would leave out {lost} of {total}; the mixed model uses every "
+            "test that was taken.",
             lost=Count(lost),
             total=Count(total),
         )

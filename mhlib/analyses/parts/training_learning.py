@@ -64,11 +64,12 @@ def section(training: Training, params: Params) -> LearningSection:
     effect = _effect(training, params, training.primary)
     later = _effect(training, params, training.follow_up) if training.has_follow_up else without_follow_up()
     share = _kept(training, params, effect)
-    tests = ceiling(training, params)
+    tests, models = ceiling(training, params), _models(training, params)
     return LearningSection(
         effect=effect, later=later, kept=share, estimate=_estimate(training, effect, later), means=_means(training, params),
-        changes=_changes(training, params), methods=_methods(training, params), retention=_retention(share),
-        anova=_anova(training, params), others=_others(training, params), multiverse=multiverse(training, params), ceiling=tests,
+        changes=_changes(training, params), methods=_methods(training, params, models), retention=_retention(share),
+        anova=_anova(training, params), others=_others(training, params, later), multiverse=multiverse(training, params, models),
+        ceiling=tests,
         drift=drift(training, params), guessing=guessing(training, params), reading=_reading(training, params, effect, share),
         checks=[*_size_checks(effect), *ceiling_checks(tests, params)],
     )  # fmt: skip
@@ -163,7 +164,16 @@ def _interval_of(fit: object, term: str) -> dict[str, float]:
     return {name: float(row[name]) for name in ("estimate", "conf_low", "conf_high")}
 
 
-def _methods(training: Training, params: Params) -> Drawn | Refused:
+def _models(training: Training, params: Params) -> dict[str, object]:
+    """The two models of all occasions, or why they are not there; none without a baseline or a comparison."""
+    if comparison_refusal(training) or not training.has_baseline:
+        return {}
+    found = {name: tried(model, training, params) for name, model in (("by_mixed", mixed), ("by_waves", repeated))}
+    undone = Refused("not_converged", message("A model that did not converge is not shown."), message("More teachers."))
+    return {name: fit if isinstance(fit, Refused) or fit.converged else undone for name, fit in found.items()}
+
+
+def _methods(training: Training, params: Params, models: dict[str, object]) -> Drawn | Refused:
     """The same differences by three methods, each with the teachers that it uses."""
     if refused := comparison_refusal(training):
         return refused
@@ -175,14 +185,11 @@ def _methods(training: Training, params: Params) -> Drawn | Refused:
             lacking.append(fit.why)
         else:
             rows.append(contrast_row(fit, "by_cr2", "treated", occasion, sd))
-    for name, model in (("by_mixed", mixed), ("by_waves", repeated)) if training.has_baseline else ():
-        fit = tried(model, training, params)
-        if isinstance(fit, Refused) or not fit.converged:
-            lacking.append(
-                fit.why if isinstance(fit, Refused) else message("A model that did not converge is not shown.")
-            )
-            continue
-        rows += [contrast_row(fit, name, term, occasion, sd) for occasion, term in later]
+    for name, fit in models.items():
+        if isinstance(fit, Refused):
+            lacking.append(fit.why)
+        else:
+            rows += [contrast_row(fit, name, term, occasion, sd) for occasion, term in later]
     if not rows:
         return Refused("no_method", lacking[0], message("More teachers, from more schools."))
     return Drawn(table=pd.DataFrame(rows), axis=POINTS, rule=0.0, lacking=tuple(lacking))
@@ -214,7 +221,7 @@ def _anova(training: Training, params: Params) -> Drawn | Refused:
     return Drawn(table=table[["test", "f_value", "df", "p_value", "n_used"]])
 
 
-def _others(training: Training, params: Params) -> Drawn | Refused:
+def _others(training: Training, params: Params, later: Effect | Refused) -> Drawn | Refused:
     """Every measure at both occasions but the primary result, corrected for their number."""
     if refused := comparison_refusal(training):
         return refused
@@ -223,7 +230,8 @@ def _others(training: Training, params: Params) -> Drawn | Refused:
         for occasion in (name for name in (training.primary, training.follow_up) if name):
             if (measure, occasion) == (training.measure, training.primary):
                 continue
-            found = tried(effect_at, training, params, measure, occasion)
+            known = (measure, occasion) == (training.measure, training.follow_up)
+            found = later if known else tried(effect_at, training, params, measure, occasion)
             if isinstance(found, Refused):
                 lacking.append(found.why)
                 continue
@@ -245,7 +253,7 @@ def _better(found: Effect, lower: bool) -> Message:
     return message("better") if (found.estimate > 0) != lower else message("worse")
 
 
-def multiverse(training: Training, params: Params) -> Drawn | Refused:
+def multiverse(training: Training, params: Params, models: dict[str, object] | None = None) -> Drawn | Refused:
     """Every other way to compute the primary result; none of them can replace the planned one."""
     if refused := comparison_refusal(training):
         return refused
@@ -265,11 +273,11 @@ def multiverse(training: Training, params: Params) -> Drawn | Refused:
     }
     rows = [contrast_row(fit, name, "treated", training.primary, training.sd) for name, fit in fits.items()
             if not isinstance(fit, Refused)]  # fmt: skip
-    if training.has_baseline:
-        for name, model in (("spec_mixed", mixed), ("by_waves", repeated)):
-            fit = tried(model, training, params)
-            if not isinstance(fit, Refused) and fit.converged:
-                rows.append(contrast_row(fit, name, "post_gain", training.primary, training.sd))
+    models = _models(training, params) if models is None else models
+    for name, fit in models.items():
+        if not isinstance(fit, Refused):
+            shown = "spec_mixed" if name == "by_mixed" else name
+            rows.append(contrast_row(fit, shown, "post_gain", training.primary, training.sd))
     rows += _without_extremes(planned)
     kept_columns = ["group", "estimate", "conf_low", "conf_high", "df", "p_value", "n_used"]
     return Drawn(table=pd.DataFrame(rows)[kept_columns], axis=POINTS, rule=0.0)
@@ -296,7 +304,7 @@ def _reading(
 ) -> list[Message]:
     if isinstance(effect, Refused):
         return [effect.why]
-    said = []
+    said = [effect.p_refused.why] if effect.p_refused else []
     if effect.n_clusters < FEW_CLUSTERS:
         said.append(message("With fewer than {few} units the errors themselves are uncertain.", few=FEW_CLUSTERS))
     if not isinstance(share, Refused):
