@@ -416,6 +416,6 @@ def test_parts_that_are_refused_alone(rng):
     assert isinstance(fine.effect, Effect) and fine.density.code == fine.bars.code == "design"
     assert fine.placebo.code == "no_placebo"
     assert states(fine)["Scores near the cut-off"] == "unknown"
-    thin = world(rng, pupils=6, cut=0)
+    thin = world(rng, pupils=4, cut=0)
     thin = found(thin.assign(running=3 * thin["running"] + rng.integers(0, 3, len(thin))))
     assert thin.bars.code == "few_in_bars" and isinstance(thin.effect, Effect)
