@@ -9,7 +9,7 @@ import pandas as pd
 import pytest
 
 from mhlib.analyses.parts import training_evaluation as analysis
-from mhlib.analyses.parts import training_learning
+from mhlib.analyses.parts import training_checklist, training_learning
 from mhlib.analyses.parts.training_effect import contrast_row, mixed
 from mhlib.data.synthetic import planted, simulate, training, workforce
 from mhlib.errors import DataError, ParamsError
@@ -405,3 +405,12 @@ def test_every_figure_counts_people_and_no_person_leaves(found):
                 assert not known & cells, name
     assert result.learning.estimate.table["n_used"].max() < len(data.teachers)
     assert math.isfinite(result.learning.effect.g)
+
+
+@pytest.mark.parametrize("design", ["wait_list", "before_after"])
+def test_the_checklist_counts_on_and_leads_to_sections(published, design):
+    _, data, _ = published
+    items = training_checklist.checklist(randomised=design == "wait_list")
+    assert [item.number for item in items] == [str(at) for at in range(1, 28)]
+    assert len(analysis.checklist(data)) == 27
+    assert all(item.section or item.lacking for item in items)

@@ -17,13 +17,13 @@ from typing import Literal, Self
 
 from pydantic import Field
 
-from mhlib.analyses.parts import training_checks, training_design, training_flow, training_learning
+from mhlib.analyses.parts import training_checklist, training_checks, training_design, training_flow, training_learning
 from mhlib.analyses.parts.sections import Drawn
 from mhlib.analyses.parts.training import Training, training_of
 from mhlib.data.sources import open_source
 from mhlib.data.training import load_training
 from mhlib.errors import ParamsError
-from mhlib.findings import Check, Refused
+from mhlib.findings import Check, Refused, Reported
 from mhlib.params import BaseParams
 
 SHARE, POINTS, SDS = {"unit": "proportion"}, {"unit": "points"}, {"unit": "SD"}
@@ -134,3 +134,8 @@ def estimate(data: Training, params: Params) -> TrainingResult:
 def sensitivity(data: Training, params: Params) -> Drawn | Refused:
     """Every other way in which the primary result could have been computed."""
     return training_learning.multiverse(data, params)
+
+
+def checklist(data: Training) -> list[Reported]:
+    """CONSORT for clusters, or TREND, with what a report on a training must add."""
+    return training_checklist.checklist(randomised=data.randomised)
