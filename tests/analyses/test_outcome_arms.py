@@ -24,6 +24,7 @@ from mhlib.report.disclosure import Gate
 from mhlib.report.figures import kind_named
 from mhlib.report.language import translated, words
 from mhlib.report.vocabulary import TERMS
+from mhlib.stats.effects import group_effects
 
 OPEN = Gate.of("open_data")
 
@@ -303,8 +304,23 @@ def test_the_schools_have_neither_names_nor_sizes():
     # One school far above all others would be known by any mark of its own.
     people.loc[people["school_pid"] == "s3", "y_post"] += 30
     params = params_of()
-    drawn = outcome_groups.section(trial(people, params), params).schools
+    found = outcome_groups.section(trial(people, params), params)
+    drawn = found.schools
     assert list(drawn.table.columns) == ["group", "x", "y", "low", "high", "n_used"]
     assert not drawn.table.isin(set(people["school_pid"])).to_numpy().any()
     assert drawn.table["y"].is_monotonic_increasing and set(drawn.table["group"]) == {"schools_shrunken"}
     assert len(drawn.table) == 19 and set(drawn.table["n_used"]) == {31}
+    widths = drawn.table["high"] - drawn.table["low"]
+    assert widths.to_list() == pytest.approx([widths.iloc[0]] * 19) and outcome_groups.ALIKE in found.reading
+    data = trial(people, params)
+    own = group_effects(outcome_primary.mixed_model(data, *adjusted(data, params), params)).table
+    own = own[own["term"] != "s19"]
+    assert widths.iloc[0] == pytest.approx((own["conf_high"] - own["conf_low"]).max()) and (
+        sorted(drawn.table["y"]) == pytest.approx(sorted(own["estimate"]))
+    )
+
+
+def test_schools_too_small_to_be_shown_are_refused():
+    params = params_of()
+    found = outcome_groups.section(trial(rows(15, schools=20, pupils=12), params), params)
+    assert found.schools.code == "small_schools" and outcome_groups.ALIKE not in found.reading

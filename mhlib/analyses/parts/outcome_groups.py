@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from mhlib.analyses.intervention_outcomes import Params
 
 FEWEST_PUPILS = 30
+ALIKE = message("The interval of every school is drawn as wide as the widest, so that no school is known by its size.")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -40,9 +41,11 @@ def section(trial: Trial, params: Params) -> GroupsSection:
         return GroupsSection(interactions=refused, subgroups=refused, schools=refused, pooled=refused, reading=[])
     interactions, subgroups = _interactions(trial, params)
     pooled, said = _pooled(trial, params)
+    schools = _schools(trial, params)
+    masked = [] if isinstance(schools, Refused) else [ALIKE]
     return GroupsSection(
-        interactions=interactions, subgroups=subgroups, schools=_schools(trial, params), pooled=pooled,
-        reading=[*_reading(interactions, params), *getattr(subgroups, "lacking", ()), *said],
+        interactions=interactions, subgroups=subgroups, schools=schools, pooled=pooled,
+        reading=[*_reading(interactions, params), *getattr(subgroups, "lacking", ()), *said, *masked],
     )  # fmt: skip
 
 
@@ -121,9 +124,15 @@ def _schools(trial: Trial, params: Params) -> Drawn | Refused:
     table = found.table.sort_values("estimate").reset_index(drop=True)
     n = frame.groupby(trial.levels[0])["y"].count()
     table = table.assign(x=range(1, len(table) + 1), group="schools_shrunken", n_used=table["term"].map(n).to_numpy())
-    # A school is known by its size: every row says only how many pupils stand behind it at the least.
-    table = table[table["n_used"] >= FEWEST_PUPILS].assign(n_used=lambda kept: kept["n_used"].min())
-    shown = table.rename(columns={"estimate": "y", "conf_low": "low", "conf_high": "high"})
+    table = table[table["n_used"] >= FEWEST_PUPILS]
+    if table.empty:
+        return Refused("small_schools", message("No school or class has {least} pupils, so none is shown.", least=FEWEST_PUPILS),
+                       message("Nothing."))  # fmt: skip
+    # A school is known by its size, and its size by its interval: all have the fewest pupils and the widest interval.
+    half = (table["conf_high"] - table["conf_low"]).max() / 2
+    shown = table.assign(
+        y=table["estimate"], low=table["estimate"] - half, high=table["estimate"] + half, n_used=table["n_used"].min()
+    )
     return Drawn(table=shown[["group", "x", "y", "low", "high", "n_used"]],
                  x_axis=message("schools, in the order of their estimate, unnamed"),
                  y_axis=message("beyond what was to expect (points)"), points=True)  # fmt: skip
