@@ -14,8 +14,8 @@ TERMS: dict[str, Word] = {
     "wedge_constant": Word(message("the same from the first period on (mixed model)"), "text"),
     "wedge_average_cr2": Word(message("average over the periods (within units, CR2)"), "text"),
     "wedge_constant_cr2": Word(message("the same from the first period on (within units, CR2)"), "text"),
-    "wedge_without_cell": Word(message("the same, without an intercept of unit and period"), "text"),
-    "wedge_permutation": Word(message("the same, order of starting dealt again"), "text"),
+    "wedge_without_cell": Word(message("the same from the first period on (no intercept of unit and period)"), "text"),
+    "wedge_permutation": Word(message("the same from the first period on (order of starting dealt again)"), "text"),
     "wedge_within_periods": Word(message("within periods alone, order dealt again"), "text"),
     "wedge_start_never": Word(message("never begins"), "text"),
     **{
