@@ -123,6 +123,13 @@ def test_cohorts_bacon_and_figures(planted_section):
         assert len(OPEN.frame(getattr(section, name).to_frame(), where=name))
 
 
+def test_the_table_of_the_event_study_leaves_out_what_is_no_estimate(planted_section):
+    figure, table = planted_section.event.table, planted_section.event_table.table
+    assert "roll_nought" in set(figure["group"]) and set(table["group"]) == {"roll_never", "roll_not_yet"}
+    assert "roll_before_1" not in set(table["since_start"]) and len(table) == 2 * 7
+    assert table["estimate"].to_list() == figure.loc[figure["df"].notna(), "y"].to_list()
+
+
 def test_honest_bounds_widen_and_begin_at_the_effect_of_parallel_trends(planted_section):
     table = planted_section.honest.table
     widths = (table["conf_high"] - table["conf_low"])[table["term"].isin(["roll_parallel", "roll_relative_magnitudes"])]

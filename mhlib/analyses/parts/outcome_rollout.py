@@ -32,6 +32,7 @@ class RolloutSection:
     estimate: Drawn | Refused
     cohorts: Drawn | Refused
     event: Drawn | Refused
+    event_table: Drawn | Refused
     groups: Drawn | Refused
     aggregates: Drawn | Refused
     estimators: Drawn | Refused
@@ -45,8 +46,8 @@ class RolloutSection:
     checks: list[Check]
 
 
-PARTS = ("effect", "estimate", "cohorts", "event", "groups", "aggregates", "estimators", "two_by_two", "bacon", "pretrend",
-         "pretrend_power", "honest")  # fmt: skip
+PARTS = ("effect", "estimate", "cohorts", "event", "event_table", "groups", "aggregates", "estimators", "two_by_two", "bacon",
+         "pretrend", "pretrend_power", "honest")  # fmt: skip
 
 
 def section(trial: Trial, params: Params) -> RolloutSection:
@@ -68,12 +69,23 @@ def _of_starts(trial: Trial, params: Params, found: Rollout) -> RolloutSection:
     effect = effects.of_starts(trial, params, has)
     tested = schools.pretrend(has)
     return RolloutSection(
-        effect=effect, estimate=effects.table(effect, has), cohorts=schools.cohorts(has), event=schools.event(has),
-        groups=schools.groups(has), aggregates=schools.aggregates(has), estimators=beside.estimators(has, params),
-        two_by_two=beside.two_by_two(found, params), bacon=beside.bacon(has), pretrend=tested,
-        pretrend_power=schools.pretrend_power(has), honest=schools.honest(has), reading=said.reading(has),
-        domains=said.domains(has, tested), checks=_checks(has, effect),
-    )  # fmt: skip
+        effect=effect,
+        estimate=effects.table(effect, has),
+        cohorts=schools.cohorts(has),
+        event=schools.event(has),
+        event_table=in_numbers(schools.event(has)),
+        groups=schools.groups(has),
+        aggregates=schools.aggregates(has),
+        estimators=beside.estimators(has, params),
+        two_by_two=beside.two_by_two(found, params),
+        bacon=beside.bacon(has),
+        pretrend=tested,
+        pretrend_power=schools.pretrend_power(has),
+        honest=schools.honest(has),
+        reading=said.reading(has),
+        domains=said.domains(has, tested),
+        checks=_checks(has, effect),
+    )
 
 
 def _of_doses(params: Params, found: Rollout) -> RolloutSection:
@@ -84,6 +96,7 @@ def _of_doses(params: Params, found: Rollout) -> RolloutSection:
         estimate=dosed.estimate(has, params.seed),
         cohorts=dosed.cohorts(has),
         event=dosed.event(has),
+        event_table=in_numbers(dosed.event(has)),
         groups=unfit,
         aggregates=unfit,
         estimators=dosed.estimators(has),
@@ -95,6 +108,20 @@ def _of_doses(params: Params, found: Rollout) -> RolloutSection:
         reading=dosed.reading(has),
         domains=said.dose_domains(has, tested),
         checks=dosed.checks(has, tested),
+    )
+
+
+def in_numbers(figure: Drawn | Refused) -> Drawn | Refused:
+    """The estimates of the figure by time, without its base and its line of no effect."""
+    if isinstance(figure, Refused):
+        return figure
+    table = figure.table[figure.table["df"].notna()].rename(
+        columns={"y": "estimate", "low": "conf_low", "high": "conf_high"}
+    )
+    return Drawn(
+        table=table[["group", "since_start", "estimate", "conf_low", "conf_high", "df", "n_used"]].reset_index(
+            drop=True
+        )
     )
 
 

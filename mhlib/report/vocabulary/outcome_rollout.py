@@ -9,7 +9,7 @@ COLUMNS: dict[str, Word] = {
     "starts_in": Word(message("begins in"), "named"),
     "seen_in": Word(message("seen in"), "named"),
     "since_start": Word(message("time since the start"), "named"),
-    "comparison_weight": Word(message("weight in the two-way estimate"), "plan_share"),
+    "comparison_weight": Word(message("weight in the two-way estimate (sum 1)"), "plan", 2),
     "tested_terms": Word(message("times tested together"), "plan", 0),
     "found_in": Word(message("chance that the test finds it"), "plan_share"),
     "trend_slope": Word(message("trend a term or year (points)"), "estimate", 3),
