@@ -299,6 +299,15 @@ def test_the_score_itself_is_no_covariate(rng):
     assert list(found(world(rng), baseline="pre").jumps.to_frame()["term"]) == ["cutoff_sex"]
 
 
+def test_earlier_scores_and_covariates_of_the_plan_are_looked_at(rng):
+    people = world(rng)
+    people = people.assign(
+        y_pre=20 + people["running"] + rng.normal(0, 4, len(people)), age=rng.integers(12, 18, len(people))
+    )
+    terms = set(found(people, covariates=["age"]).jumps.to_frame()["term"])
+    assert terms == {"cutoff_sex", "age", "cutoff_y_pre"}
+
+
 def test_losses_that_jump_are_found(rng):
     people = world(rng)
     gone = rng.random(len(people)) < np.where(people["running"] >= 0, 0.4, 0.05)
