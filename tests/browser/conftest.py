@@ -20,6 +20,9 @@ from mhlib.workbench.workspace import Workspace
 ROOT = Path(__file__).resolve().parents[2]
 # The small city and the county with positives interviewed only refuse much; `whole` is a file from which nothing is refused.
 SETS = ("demo", "minimal", "whole")
+# Schools by lot and classes on a wait-list of the small city; and the county with one export and no control.
+OUTCOMES = tuple(f"{name}/intervention_outcomes" for name in ("demo", "waiting", "minimal"))
+REPORTS = (*(f"{name}/screening_validity" for name in SETS), *OUTCOMES)
 ARGUMENTS = [
     "--no-sandbox",
     "--disable-gpu",
@@ -75,6 +78,16 @@ def whole_params(demo: dict) -> dict:
                    "interviews": 200}  # fmt: skip
 
 
+def quick_outcomes(root: Path) -> None:
+    """The demo's two trials with few resamples, each as the one file of its set."""
+    for name, origin in (("demo", "intervention_outcomes"), ("waiting", "wait_list_outcomes")):
+        given = yaml.safe_load((ROOT / f"params/demo/{origin}.yml").read_text("utf-8"))
+        (root / "params" / name).mkdir(exist_ok=True)
+        (root / f"params/{name}/intervention_outcomes.yml").write_text(
+            yaml.safe_dump(given | {"n_boot": 200, "n_imputations": 5}, allow_unicode=True), "utf-8"
+        )
+
+
 @pytest.fixture(scope="session")
 def workspace_keys():
     """The checksum of the sources, read once."""
@@ -101,9 +114,10 @@ def workspace(tmp_path_factory, workspace_keys) -> Workspace:
         (root / "params/whole/screening_validity.yml").write_text(
             yaml.safe_dump(whole_params(demo), allow_unicode=True), "utf-8"
         )
+        quick_outcomes(root)
         for language in ("zh", "en"):
-            for name in SETS:
-                planned = plans.plan(made, root / f"params/{name}/screening_validity.yml", language=language)
+            for name in REPORTS:
+                planned = plans.plan(made, root / f"params/{name}.yml", language=language)
                 record = runs.run(made, planned, tell=lambda event: None)
                 assert record["exit_code"] == 0, record["error"]
         from mhlib.workbench.index import write_index
@@ -119,10 +133,10 @@ def reports(workspace) -> Path:
 
 @pytest.fixture(scope="session")
 def run_of(reports):
-    """Folder, page, elements and internal estimates of one report."""
+    """Folder, page, elements and internal estimates of one report; a set's name alone stands for its screening."""
 
     def found(name: str, language: str = "en") -> dict:
-        folder = reports / name / "screening_validity"
+        folder = reports / (name if "/" in name else f"{name}/screening_validity")
         page = (folder / f"latest.{language}.html").read_text("utf-8")
         kept = next(run for run in sorted(folder.iterdir()) if (run / f"report.{language}.html").is_file())
         notebook = json.loads((kept / "executed.ipynb").read_text("utf-8"))
