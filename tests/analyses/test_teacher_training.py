@@ -8,8 +8,8 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from mhlib.analyses.parts import training_evaluation as analysis
 from mhlib.analyses.parts import training_checklist, training_learning
+from mhlib.analyses.parts import training_evaluation as analysis
 from mhlib.analyses.parts.training_effect import contrast_row, mixed
 from mhlib.data.synthetic import planted, simulate, training, workforce
 from mhlib.errors import DataError, ParamsError
