@@ -142,7 +142,7 @@ def demand_few(n_cells: np.ndarray) -> None:
             "mixed_cluster_robust(cluster)",
             f"a cluster holds {int(n_cells.max()):,} different groups",
             allowed=f"at most {MOST_CELLS:,} pairs of a group and a number of rows",
-            remedy="use root='whitened' with a smaller cluster, or cluster_robust",
+            remedy="leave the lowest level out of the model, or use cluster_robust",
         )
 
 
