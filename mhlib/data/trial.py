@@ -92,7 +92,7 @@ def load_trial(
         return _panel(source, main, columns, where)
     header = source.header(main)
     if "occasion" in header and "score" in header:
-        people, allocated, n = _from_city(source, main, design, list(occasions), unit)
+        people, allocated, n = _from_city(source, main, {"design": design} | dict(where or {}), list(occasions), unit)
     else:
         people, n = _from_file(source, main, columns, values, where, occasions, covariates)
         allocated = _allocated(people, unit)
@@ -152,8 +152,11 @@ def _numbers(raw: pd.DataFrame, name: str, where: str) -> pd.Series:
     return numbers.astype(float)
 
 
-def _from_city(source: Source, main, design: str, occasions: list[str], unit: str):
-    rows = source.frame(main, where={"design": design})
+def _from_city(source: Source, main, where: Mapping[str, object], occasions: list[str], unit: str):
+    """Rows of one design; `where` may name another design of the city than the one declared, and an arm of it."""
+    if absent := sorted(set(where) - set(source.header(main))):
+        raise DataError(source.spec, f"no column for {', '.join(absent)}", allowed=", ".join(source.header(main)))
+    rows, design = source.frame(main, where=where), where["design"]
     if rows.empty:
         known = sorted(set(source.frame(main, columns=["design"])["design"]))
         raise DataError(source.spec, f"no outcome of design {design}", allowed=", ".join(known))
