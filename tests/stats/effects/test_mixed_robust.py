@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 from mhlib.errors import DataError, DesignError, ParamsError
 from mhlib.findings import Refused
 from mhlib.stats.effects import (
+    cluster_influence,
     cluster_robust,
     joint_test,
     mixed_blocks,
@@ -228,6 +229,18 @@ def test_equals_the_textbook_whatever_order_and_unit(seed, levels, factor):
     scaled = rows.assign(y=rows["y"] * factor)
     larger = mixed_cluster_robust(multilevel(fit.formula, scaled, groups=names), scaled, cluster=cluster)
     assert np.sqrt(larger.covariance.diagonal()) / factor == pytest.approx(errors, rel=1e-4)
+
+
+def test_influence_is_that_of_a_fit_without_the_school_at_the_same_variances():
+    fit, rows = fitted("trial")
+    table = cluster_influence(mixed_cluster_robust(fit, rows), "arm").table.set_index("cluster")
+    rest = rows.query("school != 5")
+    x = np.asarray(fit.core.design.spec.get_model_matrix(rest, context={}), dtype=float)
+    v = np.eye(len(rest))
+    for theta, name in zip(fit.core.theta, LEVELS[::-1], strict=True):
+        v += theta**2 * (rest[name].to_numpy()[:, None] == rest[name].to_numpy())
+    beta = np.linalg.solve(x.T @ np.linalg.solve(v, x), x.T @ np.linalg.solve(v, rest["y"].to_numpy()))
+    assert table.loc[5, "estimate_without"] == pytest.approx(beta[3], rel=1e-8)
 
 
 def test_rows_that_miss_a_value_and_many_outcomes():
