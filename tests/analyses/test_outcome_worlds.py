@@ -160,3 +160,11 @@ def test_ten_schools_are_not_six_hundred_pupils(report, tmp_path):
 def test_ten_schools_show_a_large_effect(report):
     states = [report(worlds.cases_in_few_schools, seed, true=-2.5)[0]["effect"] for seed in range(6)]
     assert states.count("good") >= 4
+
+
+def test_a_plan_changed_after_its_registration_is_told_in_the_answer(report):
+    _, answer, *_ = report(worlds.null_city, 12, 0)
+    assert not says(answer, "exploratory")
+    frame = worlds.schools_by_lot(np.random.default_rng(1), 12, 20, 0.0)
+    _, answer, *_ = report(worlds.written, frame, plan_sha256="0" * 16)
+    assert says(answer, "changed after it was registered") and not says(answer, "No plan was frozen")

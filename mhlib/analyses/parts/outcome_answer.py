@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from mhlib.analyses.parts.outcome_design import STRENGTH, frozen
+from mhlib.analyses.parts.outcome_design import STRENGTH, frozen, plan_said
 from mhlib.analyses.parts.outcome_effect import Effect
 from mhlib.analyses.parts.outcome_verdict import SHARED_SCHOOLS, UNLIKE_LOSSES, strength_of
 from mhlib.findings import Estimate, Message, Refused, message
@@ -34,7 +34,7 @@ def sentences(result: OutcomesResult, params: Params) -> list[Message]:
     if isinstance(effect, Refused):
         found += _to_collect(effect, result, params)
     if not frozen(params):
-        found.append(message("No plan was frozen before the data were seen: read every figure as exploratory."))
+        found.append(plan_said(params))
     return found
 
 
