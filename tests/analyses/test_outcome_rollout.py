@@ -9,7 +9,7 @@ import pytest
 
 from mhlib.analyses import intervention_outcomes as analysis
 from mhlib.analyses.parts import outcome_rollout
-from mhlib.analyses.parts.outcome_rollout_rows import occasion_times
+from mhlib.analyses.parts.outcome_rollout_rows import implied_weights, occasion_times, of_panel
 from mhlib.analyses.parts.trial import trial_of
 from mhlib.data.screening import Provenance
 from mhlib.data.synthetic import planted, simulate
@@ -107,6 +107,15 @@ def test_the_effect_is_the_mean_of_the_group_time_effects_and_g_is_by_pupils(pla
     assert section.effect.sd == pytest.approx(planted.SCORE_SD, rel=0.1) and section.effect.n_clusters == 80
     assert section.effect.n_used == 80 * 60
     assert rows(section.aggregates, "term").loc["roll_simple", "estimate"] == section.effect.estimate
+
+
+def test_the_deviation_is_that_of_pupils_before_anybody_began():
+    people = cohort(np.random.default_rng(3), schools=6)
+    # Wider later on: the programme may change the spread, so the first term counts.
+    people["y_term_6"] += np.random.default_rng(4).normal(0, 20, len(people))
+    by_arm = people.groupby("arm")["y_term_1"]
+    n, spread = by_arm.count(), by_arm.var()
+    assert found(people).effect.sd == pytest.approx(math.sqrt((spread * (n - 1)).sum() / (n - 1).sum()))
 
 
 def test_cohorts_bacon_and_figures(planted_section):
@@ -276,9 +285,6 @@ def test_the_two_way_estimate_is_the_weighted_sum_of_unlike_effects():
     own = np.random.default_rng(8).normal(2, 5, len(panel))
     panel["outcome"] += own * panel["exposure"]
     params = params_of(design="panel", allocated="unit", occasions={}, baseline="", primary="")
-    from mhlib.analyses.parts.outcome_rollout_panel import implied_weights
-    from mhlib.analyses.parts.outcome_rollout_rows import of_panel
-
     table = of_panel(trial(params, panel=panel)).rows
     effects = pd.Series(own, index=pd.MultiIndex.from_frame(panel[["unit", "time"]]))
     effects = effects.loc[pd.MultiIndex.from_frame(table[["unit", "time"]])].to_numpy()[table["exposure"] > 0]

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 import pandas as pd
 
-from mhlib.analyses.parts.outcome_rollout_rows import Rollout, two_way_residual
+from mhlib.analyses.parts.outcome_rollout_rows import Rollout, implied_weights
 from mhlib.analyses.parts.outcome_rollout_schools import attempt
 from mhlib.analyses.parts.sections import Drawn
 from mhlib.analyses.parts.trial import FEW_CLUSTERS
@@ -108,14 +108,6 @@ def too_short() -> Refused:
         message("The panel is too short to look at exposure still to come, so nothing tests whether the units moved alike before."),
         message("At least seven times, some of them before the first exposure."),
     )  # fmt: skip
-
-
-def implied_weights(rows: pd.DataFrame, heavy: bool) -> np.ndarray:
-    """Weight of each exposed row's own effect in the two-way estimate, by de Chaisemartin and D'Haultfoeuille (2020)."""
-    weight = rows["weight"].to_numpy(float) if heavy else np.ones(len(rows))
-    exposure = rows["exposure"].to_numpy(float)
-    raw = weight * exposure * two_way_residual(exposure, rows["unit"], rows["time"], weight)
-    return raw[exposure > 0] / raw.sum()
 
 
 def estimate(has: TwoWay, seed: int) -> Drawn | Refused:

@@ -189,3 +189,11 @@ def two_way_residual(column: np.ndarray, unit: pd.Series, time: pd.Series, weigh
     root = np.sqrt(weight / weight.mean())
     fitted = np.linalg.lstsq(dummies * root[:, None], column * root, rcond=None)[0]
     return column - dummies @ fitted
+
+
+def implied_weights(rows: pd.DataFrame, heavy: bool) -> np.ndarray:
+    """Weight of each exposed row's own effect in the two-way estimate, by de Chaisemartin and D'Haultfoeuille (2020)."""
+    weight = rows["weight"].to_numpy(float) if heavy else np.ones(len(rows))
+    exposure = rows["exposure"].to_numpy(float)
+    raw = weight * exposure * two_way_residual(exposure, rows["unit"], rows["time"], weight)
+    return raw[exposure > 0] / raw.sum()
