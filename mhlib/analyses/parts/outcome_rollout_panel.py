@@ -20,8 +20,7 @@ if TYPE_CHECKING:
     from mhlib.analyses.intervention_outcomes import Params
 
 MODEL = "y ~ exposure + C(time)"
-LEADS = (1, 2)
-LAGS = (1, 2)
+LEADS = LAGS = (1, 2)
 # Weight of exposed units counted with a minus sign above which the two-way estimate should not stand alone.
 MUCH_NEGATIVE = 0.05
 
