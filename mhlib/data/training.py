@@ -54,6 +54,8 @@ class TrainingData:
         ``unit`` and ``arm`` of every unit seen.
     tables : dict, name of a contract -> DataFrame
         Whatever else of `BESIDE` the source holds, validated; a table that is absent is no key.
+    moved : int
+        Teachers tested in more than one school; the school of the first test stands.
     """
 
     teachers: pd.DataFrame
@@ -62,6 +64,7 @@ class TrainingData:
     occasions: tuple[str, ...]
     allocated: pd.DataFrame
     tables: dict[str, pd.DataFrame]
+    moved: int
     provenance: Provenance
     source: Source = field(repr=False)
     names: Mapping[str, str] = field(repr=False)
@@ -132,26 +135,30 @@ def load_training(
         allowed = ", ".join([*TEACHERS.columns, *scores])
         raise ParamsError(source.spec, f"columns: {', '.join(unknown)} not in the contract", allowed=allowed)
     main = names.get("training_score") or ("training_score" if "training_score" in source.tables() else None)
+    moved, beside = 0, {}
     if {"occasion", "teacher_pid"} <= set(source.header(main)):
-        if items:
-            raise ParamsError(source.spec, "items: the table of scores holds no items", allowed="{}")
-        frame, n = _from_city(source, main, list(measures), dict(occasions))
+        if given := [name for name, what in (("items", items), ("columns", columns), ("values", values)) if what]:
+            raise ParamsError(source.spec, f"{', '.join(given)}: a table of scores has its own names", allowed="{}")
+        frame, n, moved = _from_city(source, main, list(measures), dict(occasions))
         beside = {name: found for name in BESIDE if (found := _beside(source, name, names)) is not None}
-        frame = _with_attributes(frame, beside)
+        frame = _kept(_with_attributes(frame, beside), dict(where or {}), source.spec)
     else:
         frame, n = _from_file(source, main, columns, values, dict(where or {}), scores, items, covariates)
-        beside = {}
     frame = validate(frame, TEACHERS, where=source.spec)
     answers = {occasion: frame[[f"{name}@{occasion}" for name in wanted]] for occasion, wanted in items.items()}
     teachers = frame.drop(columns=[name for name in frame if "@" in name])
-    if unit not in teachers:
+    if absent := [name for name in (unit, *covariates) if name not in teachers]:
+        raise DataError(source.spec, f"no column {', '.join(absent)}", allowed=", ".join(teachers.columns[:30]))
+    if lost := int(teachers[unit].isna().sum()):
         raise DataError(
-            source.spec, f"no column {unit}, the unit that was allocated", allowed=", ".join(teachers.columns[:20])
+            source.spec,
+            f"{lost} teachers without {unit}, the unit that was allocated",
+            remedy="name it for each teacher",
         )
     pairs = teachers[[unit, "arm"]].drop_duplicates().rename(columns={unit: "unit"}).reset_index(drop=True)
     return TrainingData(
         teachers=teachers, items={name: _unmarked(found) for name, found in answers.items()}, measures=tuple(measures),
-        occasions=tuple(occasions), allocated=pairs, tables=beside, source=source, names=names,
+        occasions=tuple(occasions), allocated=pairs, tables=beside, moved=moved, source=source, names=names,
         provenance=Provenance(kind=source.kind, source=source.spec, sha256=source.fingerprint(), rows_read=n),
     )  # fmt: skip
 
@@ -189,13 +196,18 @@ def _from_city(source: Source, main: str | None, measures: list[str], occasions:
         raise DataError(
             source.spec, f"{twice} rows repeat a teacher's occasion", allowed="one row a teacher and occasion"
         )
+    order = {theirs: at for at, theirs in enumerate(occasions.values())}
+    rows = rows.sort_values("occasion", key=lambda names: names.map(order), kind="stable")
+    differ = rows.groupby("teacher_pid")[["arm", "school_pid"]].nunique() > 1
+    if mixed := int(differ["arm"].sum()):
+        raise DataError(source.spec, f"{mixed} teachers stand in more than one arm", remedy="keep the arm as allocated")
     first = rows.drop_duplicates("teacher_pid")[["teacher_pid", "school_pid", "arm"]]
     for occasion, theirs in occasions.items():
         part = rows.loc[rows["occasion"] == theirs, ["teacher_pid", *measures]]
         part = part.rename(columns={name: f"{name}_{occasion}" for name in measures})
         first = first.merge(part, on="teacher_pid", how="left", validate="one_to_one")
     scored = [f"{name}_{occasion}" for occasion in occasions for name in measures]
-    return first.astype(dict.fromkeys(scored, float)), len(rows)
+    return first.astype(dict.fromkeys(scored, float)), len(rows), int(differ["school_pid"].sum())
 
 
 def _with_attributes(frame: pd.DataFrame, beside: Mapping[str, pd.DataFrame]) -> pd.DataFrame:
@@ -221,12 +233,7 @@ def _from_file(source: Source, main, columns, values, where, scores, items, cova
     if absent := [name for name in dict.fromkeys(wanted) if name not in header]:
         raise DataError(source.spec, f"no column for {', '.join(absent)}", allowed=", ".join(header[:40]))
     raw = source.frame(main, columns=list(dict.fromkeys([*attributes.values(), *wanted])))
-    for name, value in where.items():
-        kept = value if isinstance(value, list) else [value]
-        raw = raw[raw[name].astype("string").isin([str(one) for one in kept])]
-    if raw.empty:
-        raise DataError(source.spec, "no row is left", remedy="mend where:")
-    raw = raw.reset_index(drop=True)
+    raw = _kept(raw, where, source.spec)
     frame = pd.DataFrame({ours: raw[name] for ours, name in attributes.items()})
     for name, mapping in values.items():
         if name in frame:
@@ -239,8 +246,27 @@ def _from_file(source: Source, main, columns, values, where, scores, items, cova
         frame[name] = numbers.astype(float) if numbers.notna().sum() == raw[name].notna().sum() else raw[name]
     for occasion, part in items.items():
         for name in part:
-            frame[f"{name}@{occasion}"] = _numbers(raw, name, source.spec)
+            answers = _numbers(raw, name, source.spec)
+            if wrong := int((~answers.isin([0, 1]) & answers.notna()).sum()):
+                raise DataError(
+                    source.spec,
+                    f"column {name}: {wrong} rows are neither 0 nor 1",
+                    allowed="1 right, 0 wrong, or empty",
+                )
+            frame[f"{name}@{occasion}"] = answers
     return frame, len(raw)
+
+
+def _kept(frame: pd.DataFrame, where: Mapping[str, object], spec: str) -> pd.DataFrame:
+    """Rows whose columns hold what `where` asks for."""
+    if absent := [name for name in where if name not in frame]:
+        raise DataError(spec, f"where: no column {', '.join(absent)}", allowed=", ".join(frame.columns[:30]))
+    for name, value in where.items():
+        wanted = value if isinstance(value, list) else [value]
+        frame = frame[frame[name].astype("string").isin([str(one) for one in wanted])]
+    if frame.empty:
+        raise DataError(spec, "no row is left", remedy="mend where:")
+    return frame.reset_index(drop=True)
 
 
 def _numbers(raw: pd.DataFrame, name: str, where: str) -> pd.Series:

@@ -156,6 +156,31 @@ def test_the_city_loses_teachers_and_says_whom_each_method_leaves_out(found):
     assert result.flow.level == "low" and result.learning.drift.code == result.learning.guessing.code == "no_items"
 
 
+def test_rows_of_a_city_can_be_chosen_by_role(city, found):
+    params = analysis.Params.from_mapping(CITY | {"where": {"role": ["head"]}}, where="test")
+    heads = analysis.load(params).teachers
+    everybody = found[1].teachers
+    assert set(heads["role"]) == {"head"} and len(heads) == (everybody["role"] == "head").sum()
+
+
+def test_who_moved_is_counted_and_nobody_changes_arm(folder, tmp_path, monkeypatch):
+    scores = pd.read_parquet(folder / "town" / "training_score.parquet")
+    late = scores.index[scores["occasion"] == "post"][:12]
+    scores.loc[late, "school_pid"] = "S999"
+    (tmp_path / "town").mkdir()
+    scores.to_parquet(tmp_path / "town" / "training_score.parquet")
+    monkeypatch.setenv("MHLIB_DATA", str(tmp_path))
+    params = analysis.Params.from_mapping(CITY, where="test")
+    data = analysis.load(params)
+    assert data.data.moved == 12 and "S999" not in set(data.teachers["school_pid"])
+    assert not data.data.tables and data.data.table("teacher") is None
+    assert checks(data, params)["Teachers stayed in their school"] is False
+    scores.loc[late, "arm"] = scores.loc[late, "arm"].map({"training": "wait_list", "wait_list": "training"})
+    scores.to_parquet(tmp_path / "town" / "training_score.parquet")
+    with pytest.raises(DataError, match="12 teachers stand in more than one arm"):
+        analysis.load(params)
+
+
 def test_a_small_city_has_too_few_schools_and_other_tables(tiny):
     _, data, result = run(CITY, source="synthetic:small")
     assert result.learning.effect.p_refused.code == "few_degrees_of_freedom" and math.isnan(
@@ -359,6 +384,7 @@ def test_teachers_drawn_within_schools_may_tell_each_other(published):
         ({"ranges": {"knowledge": [40, 0]}}, "ranges: knowledge must be the lowest and the highest score"),
         ({"design": "guess"}, "design must be"),
         ({"columns": {"grade": "g"}}, "columns: grade not in the contract"),
+        ({"columns": {"arm": "a"}}, "columns: a table of scores has its own names"),
     ],
 )
 def test_wrong_parameters_are_named(city, changes, words):
@@ -369,6 +395,11 @@ def test_wrong_parameters_are_named(city, changes, words):
 @pytest.mark.parametrize(
     ("changes", "words"),
     [
+        ({"arms": ["control", "training"]}, "nobody in arm control"),
+        ({"levels": ["district"]}, "no column district"),
+        ({"covariates": ["age"]}, "no column age"),
+        ({"where": {"role": "pilot"}}, "no row is left"),
+        ({"where": {"colour": "red"}}, "where: no column colour"),
         ({"occasions": {"pre": "pre", "post": "post", "later": "a_year"}}, "no occasion a_year"),
         ({"measures": ["knowledge", "stigma", "helping", "help_seeking", "wisdom"]}, "no measure wisdom"),
     ],
@@ -392,6 +423,22 @@ def test_a_file_that_breaks_its_contract_says_so_without_a_value(tmp_path, monke
         assert "secret" not in str(caught.value)
     with pytest.raises(DataError, match="no row is left"):
         flat(tmp_path, monkeypatch, frame, where={"school_pid": "nowhere"})
+
+
+def test_an_arm_that_was_not_tested_later_is_not_compared_later(tmp_path, monkeypatch):
+    frame = teachers()
+    frame.loc[frame["arm"] == "wait", "score_later"] = np.nan
+    _, _, result = flat(tmp_path, monkeypatch, frame)
+    assert result.learning.later.code == result.learning.kept.code == "not_tested"
+    assert result.learning.effect.conf_low > 0 and set(result.learning.methods.table["occasion"]) >= {"post"}
+
+
+def test_answers_and_units_are_checked_at_the_door(tmp_path, monkeypatch):
+    frame, names = item_rows()
+    with pytest.raises(DataError, match="column q1_pre: 1 rows are neither 0 nor 1"):
+        flat(tmp_path, monkeypatch, frame.assign(q1_pre=[7.0, *frame["q1_pre"][1:]]), items=names)
+    with pytest.raises(DataError, match="1 teachers without school_pid"):
+        flat(tmp_path, monkeypatch, frame.assign(school_pid=[None, *frame["school_pid"][1:]]))
 
 
 def test_every_figure_counts_people_and_no_person_leaves(found):

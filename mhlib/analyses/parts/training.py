@@ -9,6 +9,7 @@ import numpy as np
 import pandas as pd
 
 from mhlib.data.training import TrainingData
+from mhlib.errors import DataError
 from mhlib.findings import Refused, message
 
 if TYPE_CHECKING:
@@ -123,6 +124,12 @@ def training_of(data: TrainingData, params: Params) -> Training:
     """The record that every section works on."""
     teachers = data.teachers.copy()
     control, *trained = params.arms
+    if absent := [name for name in params.arms[:2] if not (teachers["arm"] == name).any()]:
+        known = ", ".join(sorted(set(teachers["arm"].dropna())))
+        raise DataError(params.source, f"nobody in arm {', '.join(absent)}", allowed=known, remedy="mend arms:")
+    named = [params.cluster, params.block, *params.levels]
+    if absent := sorted({name for name in named if name and name not in teachers}):
+        raise DataError(params.source, f"no column {', '.join(absent)}", allowed=", ".join(teachers.columns[:30]))
     arms = {control: 0.0, trained[0]: 1.0} if trained else {control: 1.0}
     teachers["treated"] = teachers["arm"].map(arms).astype(float)
     for short, occasion in (("b", params.baseline), ("y", params.primary), ("f", params.follow_up)):
@@ -130,10 +137,13 @@ def training_of(data: TrainingData, params: Params) -> Training:
     teachers["measured"] = teachers["y"].notna()
     if params.block and params.block != "block":
         teachers["block"] = teachers[params.block]
+    cluster = params.cluster or params.assignment_unit
+    # Teachers of one school are alike whether or not anybody said so.
+    levels = params.levels or ([cluster] if cluster != "teacher_pid" else [])
     return Training(
-        data=data, teachers=teachers, design=params.design, cluster=params.cluster or params.assignment_unit,
-        levels=tuple(params.levels), control=control if trained else "", trained_arms=tuple(trained or [control]),
-        baseline=params.baseline, primary=params.primary, follow_up=params.follow_up, measure=params.primary_measure,
+        data=data, teachers=teachers, design=params.design, cluster=cluster, levels=tuple(levels),
+        control=control if trained else "", trained_arms=tuple(trained or [control]), baseline=params.baseline,
+        primary=params.primary, follow_up=params.follow_up, measure=params.primary_measure,
     )  # fmt: skip
 
 

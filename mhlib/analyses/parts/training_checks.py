@@ -11,7 +11,7 @@ from mhlib.analyses.parts.training_effect import effect_at, repeated
 from mhlib.analyses.parts.training_learning import comparison_refusal
 from mhlib.analyses.parts.training_names import measure_name
 from mhlib.analyses.parts.training_tests import ceiling, ceiling_checks
-from mhlib.findings import Check, Refused, message
+from mhlib.findings import Check, Count, Refused, message
 from mhlib.stats.effects import cluster_check, effect_size_check, score_range_check
 
 if TYPE_CHECKING:
@@ -28,7 +28,7 @@ def of_training(training: Training, params: Params) -> list[Check]:
     if training.cluster != "teacher_pid":
         clusters = cluster_check(people[training.cluster], n=len(people))
         found += [clusters] if isinstance(clusters, Check) else []
-    found += training_flow.section(training, params).checks
+    found += [*training_flow.section(training, params).checks, _moved(training)]
     found += ceiling_checks(ceiling(training, params), params)
     if comparison_refusal(training) is None:
         found += _of_comparison(training, params)
@@ -49,6 +49,13 @@ def _ranges(training: Training, params: Params) -> Check:
         return Check(name, False, message("{n} of {all} measures have scores outside, the first is: {measure}.", n=len(wrong),
                                           all=len(params.ranges), measure=measure_name(wrong[0])))  # fmt: skip
     return Check(name, True, message("All {all} measures were looked at.", all=len(params.ranges)))
+
+
+def _moved(training: Training) -> Check:
+    n = training.data.moved
+    said = message("{n} teachers were tested in more than one school; the school of the first test stands.",
+                   n=Count(n) if n else 0)  # fmt: skip
+    return Check(message("Teachers stayed in their school"), n == 0, said)
 
 
 def _of_comparison(training: Training, params: Params) -> list[Check]:

@@ -88,10 +88,16 @@ def robust(
 
 def effect_at(training: Training, params: Params, measure: str, occasion: str) -> Effect | Refused:
     """The difference of the arms in one measure at one occasion; standardised by the deviation before the training."""
+    frame = rows_at(training, measure, occasion)
+    if frame["treated"].nunique() < 2:
+        return Refused(
+            "not_tested",
+            message("At one occasion one of the arms was not tested in this measure, so the arms cannot be compared."),
+            message("The same measure in both arms at every occasion."),
+        )
     fit = robust(training, params, measure, occasion)
     if isinstance(fit, Refused):
         return fit
-    frame = rows_at(training, measure, occasion)
     row, refused = fit.to_frame().set_index("term").loc["treated"], fit.refusals.get("treated")
     sd = training.sd_of(measure)
     n1, n0 = (int((frame["treated"] == arm).sum()) for arm in (1, 0))

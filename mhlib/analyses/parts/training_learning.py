@@ -63,7 +63,7 @@ def section(training: Training, params: Params) -> LearningSection:
     """Differences of the arms at both occasions, the share kept, and what speaks of the tests."""
     effect = _effect(training, params, training.primary)
     later = _effect(training, params, training.follow_up) if training.has_follow_up else without_follow_up()
-    share = _kept(training, params, effect)
+    share = _kept(training, params, effect, later)
     tests, models = ceiling(training, params), _models(training, params)
     return LearningSection(
         effect=effect, later=later, kept=share, estimate=_estimate(training, effect, later), means=_means(training, params),
@@ -86,12 +86,15 @@ def _effect(training: Training, params: Params, occasion: str) -> Effect | Refus
     return tried(effect_at, training, params, training.measure, occasion)
 
 
-def _kept(training: Training, params: Params, effect: Effect | Refused) -> RetentionRatioResult | Refused:
+def _kept(
+    training: Training, params: Params, effect: Effect | Refused, later: Effect | Refused
+) -> RetentionRatioResult | Refused:
     if refused := comparison_refusal(training):
         return refused
     if not training.has_follow_up:
         return without_follow_up()
-    return effect if isinstance(effect, Refused) else tried(kept, training, params)
+    lacking = next((one for one in (effect, later) if isinstance(one, Refused)), None)
+    return lacking or tried(kept, training, params)
 
 
 def _estimate(training: Training, effect: Effect | Refused, later: Effect | Refused) -> Drawn | Refused:
@@ -180,11 +183,13 @@ def _methods(training: Training, params: Params, models: dict[str, object]) -> D
     rows, lacking, sd = [], [], training.sd
     later = [(training.primary, "post_gain")] + ([(training.follow_up, "later_gain")] if training.has_follow_up else [])
     for occasion, _ in later:
-        fit = tried(robust, training, params, training.measure, occasion)
-        if isinstance(fit, Refused):
-            lacking.append(fit.why)
-        else:
-            rows.append(contrast_row(fit, "by_cr2", "treated", occasion, sd))
+        found = tried(effect_at, training, params, training.measure, occasion)
+        if isinstance(found, Refused):
+            lacking.append(found.why)
+            continue
+        rows.append(
+            contrast_row(robust(training, params, training.measure, occasion), "by_cr2", "treated", occasion, sd)
+        )
     for name, fit in models.items():
         if isinstance(fit, Refused):
             lacking.append(fit.why)
@@ -222,7 +227,7 @@ def _anova(training: Training, params: Params) -> Drawn | Refused:
 
 
 def _others(training: Training, params: Params, later: Effect | Refused) -> Drawn | Refused:
-    """Every measure at both occasions but the primary result, corrected for their number."""
+    """Every measure at both occasions but the primary result, in deviations before the training, corrected for their number."""
     if refused := comparison_refusal(training):
         return refused
     rows, lacking = [], []
@@ -235,15 +240,16 @@ def _others(training: Training, params: Params, later: Effect | Refused) -> Draw
             if isinstance(found, Refused):
                 lacking.append(found.why)
                 continue
-            rows.append({"group": measure, "subgroup": occasion, "estimate": found.estimate, "conf_low": found.conf_low,
-                         "conf_high": found.conf_high, "p_value": found.p_value, "g": found.g,
+            rows.append({"group": measure, "subgroup": occasion, "estimate": found.g, "conf_low": found.g_low,
+                         "conf_high": found.g_high, "difference_points": found.estimate, "p_value": found.p_value,
                          "better_said": _better(found, measure in params.lower_is_better), "n_used": found.n_used})  # fmt: skip
     if not rows:
         return Refused("one_outcome", message("The primary result is the only one: no other measure, no later occasion."),
                        message("Further measures, as parameter measures."))  # fmt: skip
     table = pd.DataFrame(rows)
     table["p_holm"] = adjust_pvalues(table["p_value"].to_numpy()).adjusted
-    return Drawn(table=table, axis=POINTS, rule=0.0, lacking=tuple(lacking))
+    axis = message("difference (standard deviations before the training)")
+    return Drawn(table=table, axis=axis, rule=0.0, lacking=tuple(lacking))
 
 
 def _better(found: Effect, lower: bool) -> Message:
@@ -257,9 +263,10 @@ def multiverse(training: Training, params: Params, models: dict[str, object] | N
     """Every other way to compute the primary result; none of them can replace the planned one."""
     if refused := comparison_refusal(training):
         return refused
-    planned = tried(robust, training, params, training.measure, training.primary)
-    if isinstance(planned, Refused):
-        return planned
+    effect = tried(effect_at, training, params, training.measure, training.primary)
+    if isinstance(effect, Refused):
+        return effect
+    planned = robust(training, params, training.measure, training.primary)
     other = "school" if params.estimand == "teacher" else "pupil"
     specs = {"spec_cr3": {"kind": "CR3"}}
     if planned.n_clusters < planned.n_used:

@@ -10,6 +10,7 @@ COLUMNS: dict[str, Word] = {
     "at_worst": Word(message("at the worst score"), "people_share", 2),
     "at_chance": Word(message("no better than guessing"), "people_share", 2),
     "better_said": Word(message("which way"), "said"),
+    "difference_points": Word(message("difference (points)"), "estimate", 2),
     "right_share": Word(message("share right"), "estimate", 3),
     "chance_share": Word(message("share right by blind guessing"), "plan_share", 3),
 }
