@@ -8,6 +8,7 @@ import pytest
 from scipy import stats
 
 from mhlib.analyses import intervention_outcomes as analysis
+from mhlib.analyses.parts import outcome_flow
 from mhlib.findings import Refused
 
 from . import worlds
@@ -168,3 +169,16 @@ def test_a_plan_changed_after_its_registration_is_told_in_the_answer(report):
     frame = worlds.schools_by_lot(np.random.default_rng(1), 12, 20, 0.0)
     _, answer, *_ = report(worlds.written, frame, plan_sha256="0" * 16)
     assert says(answer, "changed after it was registered") and not says(answer, "No plan was frozen")
+
+
+def test_controls_in_mixed_schools_by_hand(tmp_path, monkeypatch):
+    """School 0 has a class of each arm, school 1 controls only: 2 of 6 controls go to a mixed school."""
+    frame = pd.DataFrame({"pupil": range(8), "school": [0] * 4 + [1] * 4, "class": [0, 0, 1, 1, 2, 2, 3, 3],
+                          "arm": ["programme"] * 2 + ["control"] * 6, "before": 1.0, "after": range(8)})  # fmt: skip
+    columns = worlds.PLAN["columns"] | {"class_pid": "class"}
+    given = {"design": "class_rct", "allocated": "class_pid", "columns": columns}
+    path = worlds.written(tmp_path, frame, **given)
+    monkeypatch.setenv("MHLIB_DATA", str(tmp_path))
+    load = lambda **changes: analysis.load(analysis.Params.from_file(path, changes=changes))  # noqa: E731
+    assert outcome_flow.shared_schools(load()) == pytest.approx(2 / 6)
+    assert math.isnan(outcome_flow.shared_schools(load(design="before_after")))
