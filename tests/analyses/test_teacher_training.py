@@ -461,3 +461,59 @@ def test_the_checklist_counts_on_and_leads_to_sections(published, design):
     assert [item.number for item in items] == [str(at) for at in range(1, 28)]
     assert len(analysis.checklist(data)) == 27
     assert all(item.section or item.lacking for item in items)
+
+
+def said_of(result, params) -> tuple[list[str], dict[str, str]]:
+    sentences = [one.template for one in analysis.answer(result, params)]
+    return sentences, {light.name.template: light.state for light in analysis.lights(result, params)}
+
+
+def test_the_answer_of_the_town_says_what_was_learned_and_what_was_lost(found):
+    params, _, result = found
+    sentences, lights = said_of(result, params)
+    assert sentences[0].startswith("In {measure} the trained did better by {value} points")
+    assert any(one.startswith("A part of it is lost again") for one in sentences)
+    assert "No plan was frozen before the data were seen: read every figure as exploratory." in sentences
+    assert (
+        lights["Teachers learned because of it"]
+        == lights["They kept it"]
+        == lights["It holds beyond the sites"]
+        == "good"
+    )
+    assert lights["The tests can tell"] == "watch"
+
+
+def test_the_answer_on_four_sites_warns_of_them_and_of_the_size(published):
+    params, _, result = published
+    sentences, lights = said_of(result, params)
+    assert any("is not to be carried to other sites" in one for one in sentences)
+    assert any(
+        one.startswith("A difference of this size tells of a test close to what was taught") for one in sentences
+    )
+    assert lights["It holds beyond the sites"] == "bad" and lights["They kept it"] == "unknown"
+
+
+def test_the_answer_turns_with_the_better_direction(found):
+    params, _, result = found
+    turned = params.model_copy(update={"lower_is_better": ["knowledge"]})
+    sentences, lights = said_of(result, turned)
+    assert sentences[0].startswith("In {measure} the trained did worse by {value} points")
+    value = analysis.answer(result, turned)[0].values["value"]
+    assert value.value == pytest.approx(result.learning.effect.estimate) and value.low > 0
+    assert lights["Teachers learned because of it"] == lights["They learned enough to matter"] == "bad"
+
+
+def test_the_answer_without_comparison_or_interval_or_with_losses_concludes_nothing(tmp_path, monkeypatch, tiny):
+    params, _, result = run(CITY, source="synthetic:small")
+    sentences, lights = said_of(result, params)
+    assert "nothing can be concluded" in sentences[0] and lights["Teachers learned because of it"] == "unknown"
+    frame = teachers()
+    params, _, result = flat(tmp_path, monkeypatch, frame, design="before_after")
+    sentences, lights = said_of(result, params)
+    assert sentences[0].startswith("Whether teachers learned because of the training is not known")
+    assert lights["The design can speak of causes"] == "bad"
+    frame.loc[(frame["arm"] == "trained") & (frame.index % 3 == 0), "score_post"] = np.nan
+    params, _, result = flat(tmp_path, monkeypatch, frame)
+    sentences, lights = said_of(result, params)
+    assert lights["Enough teachers were tested"] == "bad" and lights["The design can speak of causes"] == "watch"
+    assert any(one.startswith("So many teachers were not tested") for one in sentences)

@@ -17,13 +17,20 @@ from typing import Literal, Self
 
 from pydantic import Field
 
-from mhlib.analyses.parts import training_checklist, training_checks, training_design, training_flow, training_learning
+from mhlib.analyses.parts import (
+    training_checklist,
+    training_checks,
+    training_design,
+    training_flow,
+    training_learning,
+    training_said,
+)
 from mhlib.analyses.parts.sections import Drawn
 from mhlib.analyses.parts.training import Training, training_of
 from mhlib.data.sources import open_source
 from mhlib.data.training import load_training
 from mhlib.errors import ParamsError
-from mhlib.findings import Check, Refused, Reported
+from mhlib.findings import Check, Light, Message, Refused, Reported
 from mhlib.params import BaseParams
 
 SHARE, POINTS, SDS = {"unit": "proportion"}, {"unit": "points"}, {"unit": "SD"}
@@ -134,6 +141,16 @@ def estimate(data: Training, params: Params) -> TrainingResult:
 def sensitivity(data: Training, params: Params) -> Drawn | Refused:
     """Every other way in which the primary result could have been computed."""
     return training_learning.multiverse(data, params)
+
+
+def answer(result: TrainingResult, params: Params) -> list[Message]:
+    """The report's first paragraph, sentence by sentence."""
+    return training_said.sentences(result, params)
+
+
+def lights(result: TrainingResult, params: Params) -> list[Light]:
+    """The verdict line by line."""
+    return training_said.lights(result, params)
 
 
 def checklist(data: Training) -> list[Reported]:
