@@ -33,6 +33,9 @@ from mhlib.errors import ParamsError
 from mhlib.findings import Check, Light, Message, Refused, Reported
 from mhlib.params import BaseParams
 
+REQUIRED = ("answer", "lights", "estimand", "flow_steps", "dropped", "checks", "estimate", "learning_kept", "multiverse", "checklist",
+            "provenance")  # fmt: skip
+
 SHARE, POINTS, SDS = {"unit": "proportion"}, {"unit": "points"}, {"unit": "SD"}
 YUAN, HOURS, MONTHS = {"unit": "yuan"}, {"unit": "hours"}, {"unit": "months"}
 DESIGNS = Literal["wait_list", "school_rct", "teacher_rct", "matched", "before_after"]
