@@ -75,7 +75,10 @@ def _size(effect: Effect, params: Params) -> list[Message]:
     if math.isnan(value) or math.isnan(effect.conf_low):
         return []
     return [
-        message("That is {g} standard deviations before the training.", g=Estimate(value, effect.n_used, low, high))
+        message(
+            "In units of the standard deviation before the training that is {g}.",
+            g=Estimate(value, effect.n_used, low, high),
+        )
     ]
 
 
