@@ -29,6 +29,7 @@ AREAS = (
     "dif",
     "robust",
     "multilevel",
+    "mixed_robust",
     "change",
     "did",
     "slopes",

@@ -26,19 +26,26 @@ from mhlib.analyses.parts import (
     outcome_answer,
     outcome_change,
     outcome_checks,
+    outcome_comparison,
     outcome_cost,
+    outcome_cutoff,
     outcome_design,
+    outcome_dose,
     outcome_flow,
     outcome_groups,
     outcome_harms,
     outcome_hidden,
+    outcome_matched,
     outcome_missing,
     outcome_power,
     outcome_primary,
+    outcome_rollout,
     outcome_rtm,
     outcome_secondary,
+    outcome_series,
     outcome_start,
     outcome_verdict,
+    outcome_wedge,
 )
 from mhlib.analyses.parts.outcome_effect import Effect
 from mhlib.analyses.parts.sections import Drawn
@@ -141,16 +148,24 @@ class OutcomesResult:
     design: outcome_design.DesignSection
     flow: outcome_flow.FlowSection
     balance: Drawn | Refused
+    start_figure: Drawn | Refused
+    start_reading: list[Message]
     power: outcome_power.PowerSection
     effect: Effect | Refused
     strength: str
     primary: outcome_primary.PrimarySection
+    cutoff: outcome_cutoff.CutoffSection
+    rollout: outcome_rollout.RolloutSection
+    wedge: outcome_wedge.WedgeSection
+    series: outcome_series.SeriesSection
+    matched: outcome_matched.MatchedSection
     secondary: outcome_secondary.SecondarySection
     groups: outcome_groups.GroupsSection
     missing: outcome_missing.MissingSection
     hidden: outcome_hidden.HiddenSection
     change: outcome_change.ChangeSection
     rtm: outcome_rtm.RtmSection
+    dose: outcome_dose.DoseSection
     harms: outcome_harms.HarmsSection
     cost: outcome_cost.CostSection
 
@@ -171,23 +186,26 @@ def check(data: Trial, params: Params) -> list[Check]:
 
 def estimate(data: Trial, params: Params) -> OutcomesResult:
     """Every section of the report."""
-    checks = check(data, params)
+    found = outcome_comparison.compared(data, params)
     flow = outcome_flow.section(data, params)
     design = outcome_design.section(data, params)
-    primary = outcome_primary.section(data, params)
+    checks = [*check(data, params), *found.checks]
     return OutcomesResult(
-        design=design, flow=flow, balance=outcome_start.table(data, params),
-        power=outcome_power.section(data, params, flow, checks), effect=primary.effect, strength=design.strength, primary=primary,
+        design=design, flow=flow, balance=outcome_start.table(data, params), start_figure=outcome_start.figure(data, params),
+        start_reading=outcome_start.reading(data, params),
+        power=outcome_power.section(data, params, flow, checks, found.effect), effect=found.effect, strength=design.strength,
+        primary=found.primary, cutoff=found.cutoff, rollout=found.rollout, wedge=found.wedge, series=found.series,
+        matched=found.matched,
         secondary=outcome_secondary.section(data, params), groups=outcome_groups.section(data, params),
-        missing=outcome_missing.section(data, params), hidden=outcome_hidden.section(data, params, primary.effect),
-        change=outcome_change.section(data, params), rtm=outcome_rtm.section(data, params), harms=outcome_harms.section(data, params),
-        cost=outcome_cost.section(data, params),
+        missing=outcome_missing.section(data, params), hidden=outcome_hidden.section(data, params, found.effect),
+        change=outcome_change.section(data, params), rtm=outcome_rtm.section(data, params), dose=outcome_dose.section(data, params),
+        harms=outcome_harms.section(data, params), cost=outcome_cost.section(data, params),
     )  # fmt: skip
 
 
 def sensitivity(data: Trial, params: Params) -> Drawn | Refused:
     """Every other way in which the primary effect could have been computed."""
-    return outcome_primary.section(data, params).multiverse
+    return outcome_comparison.compared(data, params).variants
 
 
 def answer(result: OutcomesResult, params: Params) -> list[Message]:

@@ -242,7 +242,8 @@ class View:
         self._show(name, "checklist", html, frame=frame, number=number)
 
     def _refusal(self, name: str, refused: Refused, caption: str) -> None:
-        if refused.code == OTHER_DESIGN:
+        # Said once is enough where there is nothing to collect.
+        if refused.code == OTHER_DESIGN or (refused in self._refused and refused.what_to_collect.template == NOTHING):
             self._show(name, ABSENT, lambda language: "")
             return
         again = refused in self._refused

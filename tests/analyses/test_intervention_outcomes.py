@@ -8,9 +8,11 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 import pytest
+from scipy.stats import t
 
 from mhlib.analyses import intervention_outcomes as analysis
 from mhlib.analyses.parts import consort
+from mhlib.analyses.parts.sections import Drawn
 from mhlib.data.synthetic import planted, simulate
 from mhlib.errors import DataError, ParamsError
 from mhlib.findings import Refused
@@ -85,21 +87,25 @@ def test_the_ways_of_the_primary_result_agree(city, monkeypatch):
     assert table.loc["by_mixed", "estimate"] == pytest.approx(table.loc["by_cr2", "estimate"], abs=0.6)
 
 
-@pytest.mark.parametrize("design", ["above_cutoff", "staggered", "matched"])
-def test_unlike_arms_are_not_compared(city, monkeypatch, design):
+@pytest.mark.parametrize(("design", "section"), [("above_cutoff", "cutoff"), ("staggered", "rollout")])
+def test_unlike_arms_leave_the_effect_to_their_own_section(city, monkeypatch, design, section):
     changes = {"design": design} if design != "staggered" else {
         "design": design, "occasions": {f"term_{n}": f"term_{n}" for n in range(1, 7)}, "baseline": "term_1",
         "primary": "term_6", "later": []}  # fmt: skip
-    if design == "matched":
-        monkeypatch.setenv("MHLIB_SYNTHETIC", str(city))
-        with pytest.raises(DataError, match="no outcome of design matched"):
-            demo(city, monkeypatch, **changes)
-        return
     params, data, result = demo(city, monkeypatch, **changes)
-    assert isinstance(result.effect, Refused) and result.effect.code == "arms_unlike"
-    assert analysis.sensitivity(data, params).code == "arms_unlike"
-    assert "not known" in analysis.answer(result, params)[0].template
-    assert {light.state for light in analysis.lights(result, params)} >= {"unknown"}
+    assert result.effect is getattr(result, section).effect and result.effect.conf_low < result.effect.conf_high
+    others = {"primary", "cutoff", "rollout", "wedge", "series", "matched"} - {section}
+    assert {getattr(result, name).effect.code for name in others} == {"other_design"}
+    # The arms as such are not compared anywhere, and the report says so once.
+    assert result.balance.code == result.groups.interactions.code == "arms_unlike"
+    assert isinstance(analysis.sensitivity(data, params), Drawn)
+    assert result.power.detectable.table["mdes"].iloc[0] == pytest.approx(
+        (t.ppf(0.975, result.effect.df) + t.ppf(0.8, result.effect.df)) * result.effect.std_error / result.effect.sd)  # fmt: skip
+
+
+def test_a_design_that_the_city_does_not_have_is_named(city, monkeypatch):
+    with pytest.raises(DataError, match="no outcome of design matched"):
+        demo(city, monkeypatch, design="matched")
 
 
 def test_before_and_after_gives_no_effect(tmp_path, monkeypatch):

@@ -8,7 +8,7 @@ import pandas as pd
 
 from mhlib.analyses.parts.outcome_flow import section as flow_section
 from mhlib.analyses.parts.outcome_start import checks as start_checks
-from mhlib.analyses.parts.trial import FEW_CLUSTERS, Trial
+from mhlib.analyses.parts.trial import FEW_CLUSTERS, ROLLED_OUT, Trial
 from mhlib.findings import Check, Count, message
 from mhlib.stats.effects import cluster_check, nesting_check, score_range_check, spread_checks
 
@@ -41,6 +41,10 @@ def of_trial(trial: Trial, params: Params) -> list[Check]:
 def _units_an_arm(trial: Trial) -> Check:
     """With two or three units an arm, what is called the programme may be a unit."""
     name = message("Enough units an arm to tell the programme from the units")
+    if trial.design in ROLLED_OUT:
+        return Check(
+            name, None, message("Units are told apart by when they began; the section on the roll-out looks at that.")
+        )
     units = trial.people[trial.people["treated"].notna()].groupby("treated")[trial.cluster].nunique()
     if len(units) < 2:
         return Check(name, False, message("Only one arm was measured."))

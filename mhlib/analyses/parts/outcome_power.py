@@ -7,8 +7,9 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import pandas as pd
+from scipy.stats import t
 
-from mhlib.analyses.parts.outcome_effect import adjusted
+from mhlib.analyses.parts.outcome_effect import Effect, adjusted
 from mhlib.analyses.parts.outcome_flow import FlowSection
 from mhlib.analyses.parts.outcome_primary import mixed_model
 from mhlib.analyses.parts.sections import Drawn, refused_design
@@ -31,6 +32,8 @@ if TYPE_CHECKING:
 MDES_LADDER = (0.2, 0.3, 0.4, 0.5, 0.6)
 LOSS_LADDER = (0.10, 0.20, 0.30, 0.40, 0.50)
 DESIGN_CAP = {"above_cutoff": 3, "staggered": 3, "panel": 2, "matched": 2, "time_series": 2, "before_after": 0}
+# With fewer degrees of freedom no error is trusted.
+FEWEST_DF = 4
 CITY_SIZES = (10, 20, 40, 60, 80, 129)
 
 
@@ -46,10 +49,16 @@ class PowerSection:
     drawn: Drawn | Refused
 
 
-def section(trial: Trial, params: Params, flow: FlowSection, checks: list[Check]) -> PowerSection:
-    """Everything that follows from the spread between schools and classes."""
+def section(
+    trial: Trial, params: Params, flow: FlowSection, checks: list[Check], effect: Effect | Refused
+) -> PowerSection:
+    """Everything that follows from the spread between schools and classes, or from the error of another design's effect."""
     icc, values = _icc(trial, params)
-    detectable, at_analysis = _detectable(trial, params, values)
+    unlike = arms_refusal(trial)
+    if unlike is not None and not isinstance(effect, Refused):
+        detectable, at_analysis = _by_error(effect, params)
+    else:
+        detectable, at_analysis = (unlike, math.nan) if unlike else _detectable(trial, params, values)
     grade, reasons = security_grade(trial, flow, at_analysis, checks)
     return PowerSection(
         detectable=detectable,
@@ -72,6 +81,8 @@ def _icc(trial: Trial, params: Params) -> tuple[Drawn | Refused, dict[str, float
         return refused, refused
     try:
         frame, names = adjusted(trial, params)
+        if frame.empty:
+            return nobody_twice(), nobody_twice()
         empty = multilevel(
             "y ~ 1" if not trial.controlled else "y ~ treated", frame, groups=levels, conf_level=params.conf_level
         )
@@ -93,6 +104,15 @@ def _icc(trial: Trial, params: Params) -> tuple[Drawn | Refused, dict[str, float
     return Drawn(table=pd.DataFrame(rows)), values
 
 
+def nobody_twice() -> Refused:
+    """Other pupils were measured each time, so no baseline is a pupil's own."""
+    return Refused(
+        "nobody_twice",
+        message("No pupil was measured both at the start and at the primary occasion."),
+        message("The same pupils at both occasions."),
+    )
+
+
 def _ends(empty: object, level: str) -> dict[str, float]:
     """Interval of a level's share of the variance; the rest has none of its own."""
     rows = empty.icc.set_index("term")
@@ -102,8 +122,6 @@ def _ends(empty: object, level: str) -> dict[str, float]:
 
 def _detectable(trial: Trial, params: Params, values: dict[str, float] | Refused) -> tuple[Drawn | Refused, float]:
     """Smallest effect found with 80 % power: as planned, as allocated, as analysed."""
-    if (refused := arms_refusal(trial)) is not None:
-        return refused, math.nan
     rows = []
     pupils = trial.people[trial.people["treated"].notna()]
     share = float(pupils.groupby(trial.cluster)["treated"].first().mean())
@@ -138,6 +156,17 @@ def _detectable(trial: Trial, params: Params, values: dict[str, float] | Refused
                        message("planned_clusters, planned_pupils and planned_icc, or levels.")), math.nan  # fmt: skip
     last = rows[-1]["mdes"] if rows[-1]["group"] == "stage_analysis" else math.nan
     return Drawn(table=pd.DataFrame(rows)), last
+
+
+def _by_error(effect: Effect, params: Params) -> tuple[Drawn | Refused, float]:
+    """From the error that the effect turned out to have: the sum of two quantiles of t, times the error (Bloom 1995)."""
+    if not (effect.sd > 0 and effect.df >= FEWEST_DF):
+        return Refused("no_deviation", message("No deviation of pupils is known, so the smallest effect has no size in it."),
+                       message("Nothing.")), math.nan  # fmt: skip
+    quantiles = t.ppf([1 - params.alpha / 2, 0.80], effect.df)
+    found = float(quantiles.sum() * effect.std_error / effect.sd)
+    row = {"group": "stage_analysis", "n_units": effect.n_clusters, "mdes": found, "n_used": effect.n_used}
+    return Drawn(table=pd.DataFrame([row])), found
 
 
 def _mdes(

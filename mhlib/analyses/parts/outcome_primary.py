@@ -12,7 +12,7 @@ from mhlib.analyses.parts import outcome_covariance
 from mhlib.analyses.parts.outcome_effect import Effect, adjusted, effect_of, formula, robust
 from mhlib.analyses.parts.outcome_names import in_words
 from mhlib.analyses.parts.sections import Drawn, refused_design, tried
-from mhlib.analyses.parts.trial import FEW_CLUSTERS, Trial, arms_refusal, other_design
+from mhlib.analyses.parts.trial import FEW_CLUSTERS, UNLIKE, Trial, arms_refusal, other_design
 from mhlib.errors import DesignError
 from mhlib.findings import Check, Estimate, Message, Refused, message
 from mhlib.stats.effects import (
@@ -21,11 +21,11 @@ from mhlib.stats.effects import (
     cluster_robust,
     compare_estimands,
     effect_size_check,
+    mixed_cluster_robust,
     multilevel,
     school_permutation,
     wild_cluster_bootstrap,
 )
-from mhlib.stats.effects.mixed_robust import mixed_cluster_robust
 
 if TYPE_CHECKING:
     from mhlib.analyses.intervention_outcomes import Params
@@ -49,6 +49,8 @@ class PrimarySection:
 
 def section(trial: Trial, params: Params) -> PrimarySection:
     """Analysis of covariance with cluster-robust errors, the mixed model, and the resampling tests beside it."""
+    if trial.design in UNLIKE:
+        return _nothing(other_design())
     if refused := arms_refusal(trial):
         return _nothing(refused)
     try:
@@ -71,8 +73,7 @@ def section(trial: Trial, params: Params) -> PrimarySection:
 
 def _nothing(refused: Refused) -> PrimarySection:
     return PrimarySection(
-        effect=refused, means=refused, estimate=refused, inference=refused, multiverse=refused, arms=refused,
-        covariance=other_design() if refused.code == "arms_unlike" else refused,
+        effect=refused, means=refused, estimate=refused, inference=refused, multiverse=refused, arms=refused, covariance=refused,
         covariance_reading=[], reading=[], checks=[],
     )  # fmt: skip
 

@@ -9,6 +9,7 @@ import numpy as np
 import pandas as pd
 
 from mhlib.data.trial import TrialData
+from mhlib.errors import ParamsError
 from mhlib.findings import Refused, message
 
 if TYPE_CHECKING:
@@ -17,6 +18,8 @@ if TYPE_CHECKING:
 RANDOMISED = ("school_rct", "class_rct", "pupil_rct", "wait_list", "stepped_wedge")
 # Designs whose comparison is between schools that start at different terms, or units over years.
 ROLLED_OUT = ("staggered", "stepped_wedge", "panel", "time_series")
+# Those served differ from the others by design: a section of its own gives the effect, and arms as such are not compared.
+UNLIKE = ("above_cutoff", "matched", *ROLLED_OUT)
 FEW_CLUSTERS = 20
 
 
@@ -90,6 +93,8 @@ def trial_of(data: TrialData, params: Params) -> Trial:
     people = data.people.copy()
     control, *treated = params.arms
     if len(people):
+        if params.primary not in data.occasions:
+            raise ParamsError("primary", f"no occasion {params.primary!r}", allowed=", ".join(data.occasions))
         # The first arm after the control is the primary contrast; others have their own rows.
         people["treated"] = (
             people["arm"].map({control: 0.0, treated[0]: 1.0} if treated else {control: 1.0}).astype(float)
@@ -141,13 +146,11 @@ def arms_refusal(trial: Trial) -> Refused | None:
     """Why the arms as such cannot be compared; None where they can."""
     if not len(trial.people):
         return without_pupils()
-    if not trial.controlled:
-        return without_control()
-    if trial.design in ("above_cutoff", "matched", *ROLLED_OUT):
+    if trial.design in UNLIKE:
         return Refused(
             "arms_unlike",
             message("Those served and those not served differ by design, so their means are not compared; the section on this design "
                     "gives the effect."),
             message("Nothing."),
         )  # fmt: skip
-    return None
+    return None if trial.controlled else without_control()

@@ -28,6 +28,7 @@ from mhlib.stats.effects.discontinuity_ladders import (
     placebo_cutoffs,
 )
 from mhlib.stats.effects.discontinuity_record import RddResult
+from mhlib.stats.effects.effect_size_glass import GlassDeltaResult, glass_delta, glass_delta_from_summary
 from mhlib.stats.effects.effect_size_hedges import hedges_g, hedges_g_from_model, hedges_g_from_summary
 from mhlib.stats.effects.effect_size_record import HedgesGResult
 from mhlib.stats.effects.equivalence_tests import TostResult, cluster_tost, tost, tost_from_estimate
@@ -37,6 +38,7 @@ from mhlib.stats.effects.event_record import EventStudyResult, PreTrendPower
 from mhlib.stats.effects.imputation_chains import ImputationResult, multiple_imputation
 from mhlib.stats.effects.imputation_pool import PooledResult, pool
 from mhlib.stats.effects.imputation_tipping import TippingPointResult, tipping_point
+from mhlib.stats.effects.mixed_robust import mixed_cluster_robust
 from mhlib.stats.effects.multiplicity_adjust import AdjustedPValuesResult, adjust_pvalues, romano_wolf
 from mhlib.stats.effects.nested_contrasts import (
     ContrastResult,
@@ -137,6 +139,7 @@ __all__ = [
     "EstimandsResult",
     "EventStudyResult",
     "ExpectedFallResult",
+    "GlassDeltaResult",
     "GroupEffects",
     "GuessingCorrectedResult",
     "HeapingResult",
@@ -215,6 +218,8 @@ __all__ = [
     "fit_checks",
     "fixed_contrasts",
     "fixed_joint_test",
+    "glass_delta",
+    "glass_delta_from_summary",
     "group_effects",
     "guessing_corrected",
     "heaping",
@@ -230,6 +235,7 @@ __all__ = [
     "meta_analysis",
     "minimum_detectable_effect",
     "mixed_anova_complete",
+    "mixed_cluster_robust",
     "multilevel",
     "multilevel_from_statistics",
     "multilevel_outcomes",

@@ -43,15 +43,15 @@ class ClusterRobustResult:
         By term.
     checks : tuple of Check
     kind : {'CR0', 'CR1', 'CR1S', 'CR2', 'CR3'}
-    family : {'gaussian', 'binomial'}
-    estimand : {'pupil', 'school'}
+    family : {'gaussian', 'binomial', 'mixed'}
+    estimand : {'pupil', 'school', 'model'}
     residual_sd : float
         Of the outcome about the model; NaN for a logit.
     n_clusters : int
     largest_cluster, median_cluster : float
         Rows.
     sums : ClusterSums or None
-        What the bootstrap, the permutation and the comparison of estimands read; None for a logit.
+        What the bootstrap, the permutation and the comparison of estimands read; None for a logit and a mixed model.
     found : Adjusted
     """
 
