@@ -81,6 +81,12 @@ def test_equal_losses_of_unlike_pupils_are_seen(report, seed):
     )
 
 
+def test_without_a_first_score_the_kind_of_losses_is_not_known(report):
+    states, answer, result, _ = report(worlds.losses, "by_lot", true=-1.5, occasions={"post": "after"}, baseline="")
+    assert states["effect"] == "good" and result.flow.level == "low" and result.missing.alike is None
+    assert states["losses"] == "watch" and says(answer, "without a first score nobody can tell")
+
+
 @pytest.mark.slow
 def test_losses_by_lot_raise_the_alarm_no_oftener_than_it_says(report):
     alarms = sum(report(worlds.losses, "by_lot", seed=seed)[2].missing.alike is False for seed in SEEDS)

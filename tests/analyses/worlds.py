@@ -48,7 +48,7 @@ def null_city(folder: Path, schools: int, seed: int, true: float = 0.0) -> Path:
     return written(folder, schools_by_lot(np.random.default_rng([1, schools, seed]), schools, 20, true))
 
 
-def losses(folder: Path, kind: str, true: float = 0.0, seed: int = 3) -> Path:
+def losses(folder: Path, kind: str, true: float = 0.0, seed: int = 3, **changes: object) -> Path:
     """(a) The worst of the programme arm stay away: `more` of them than of controls, as many (`alike` in number), or by lot."""
     rng = np.random.default_rng([2, seed])
     frame = schools_by_lot(rng, 40, 60, true)
@@ -61,7 +61,7 @@ def losses(folder: Path, kind: str, true: float = 0.0, seed: int = 3) -> Path:
         "alike": np.where(served, u < 0.6 * (rank > 0.75), u < 0.15),
         "by_lot": u < 0.08,
     }[kind]
-    return written(folder, frame.assign(after=frame["after"].where(~away)))
+    return written(folder, frame.assign(after=frame["after"].where(~away)), **changes)
 
 
 def screened_positives(folder: Path, *, control: bool, true: float = 0.0, seed: int = 5) -> Path:

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 from mhlib.analyses.parts.outcome_design import STRENGTH, frozen, plan_said
 from mhlib.analyses.parts.outcome_effect import Effect
-from mhlib.analyses.parts.outcome_verdict import SHARED_SCHOOLS, UNLIKE_LOSSES, strength_of
+from mhlib.analyses.parts.outcome_verdict import SHARED_SCHOOLS, doubt_of_kind, strength_of
 from mhlib.findings import Estimate, Message, Refused, message
 
 if TYPE_CHECKING:
@@ -105,7 +105,8 @@ def _cautions(result: OutcomesResult) -> list[Message]:
         ),
         "moderate": message("The losses are within the boundary only if one is optimistic about who was lost."),
     }.get(result.flow.level)
-    found = [losses] if losses else [UNLIKE_LOSSES] if result.missing.alike is False else []
+    losses = losses or doubt_of_kind(result)
+    found = [losses] if losses else []
     return [*found, SHARED_SCHOOLS] if result.strength == "strong" and result.flow.shared > 0 else found
 
 

@@ -59,7 +59,7 @@ def section(trial: Trial, params: Params) -> FlowSection:
 def _losses(trial: Trial, params: Params, people: pd.DataFrame) -> object:
     """Losses by arm against the boundary; refused where there is one arm only."""
     arms = _arms(trial, people)
-    if len(arms) < 2:
+    if trial.design == "before_after" and len(arms) < 2:
         return without_control()
     return tried(attrition, people["kept"], people["arm"].astype(str), arms=arms, cluster=people[trial.cluster],
                  conf_level=params.conf_level)  # fmt: skip

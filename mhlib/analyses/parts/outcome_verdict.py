@@ -15,6 +15,8 @@ SEE_BELOW = message("See the section.")
 SHARED_SCHOOLS = message("Lots decided who was served, but both arms go to the same schools: what one gains may reach the other, "
                          "and the outcomes alone cannot tell.")  # fmt: skip
 UNLIKE_LOSSES = message("The losses are within the boundary, but the arms lost pupils of different kinds.")
+UNKNOWN_LOSSES = message("The losses are within the boundary, but without a first score nobody can tell whether the arms lost pupils "
+                         "of one kind.")  # fmt: skip
 
 
 def strength_of(result: OutcomesResult) -> str:
@@ -94,6 +96,13 @@ def _cause(result: OutcomesResult) -> Light:
     )
 
 
+def doubt_of_kind(result: OutcomesResult) -> Message | None:
+    """Why losses within the boundary may bend the comparison all the same; None where nothing speaks for it or few were lost."""
+    if result.flow.level != "low" or not result.missing.checks:
+        return None
+    return {False: UNLIKE_LOSSES, None: UNKNOWN_LOSSES}.get(result.missing.alike)
+
+
 def _losses(result: OutcomesResult) -> Light:
     name, rule = (
         message("Enough pupils were measured"),
@@ -103,8 +112,8 @@ def _losses(result: OutcomesResult) -> Light:
         said = result.flow.loss.why if isinstance(result.flow.loss, Refused) else SEE_BELOW
         return Light(name, "unknown", said, rule, True)
     state = {"low": "good", "moderate": "watch", "high": "bad"}[result.flow.level]
-    unlike = state == "good" and result.missing.alike is False
-    return Light(name, "watch" if unlike else state, UNLIKE_LOSSES if unlike else result.flow.reading[0], rule, True)
+    doubt = doubt_of_kind(result)
+    return Light(name, "watch" if doubt else state, doubt or result.flow.reading[0], rule, True)
 
 
 def _missing(result: OutcomesResult) -> Light:
