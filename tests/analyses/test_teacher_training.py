@@ -425,6 +425,16 @@ def test_a_file_that_breaks_its_contract_says_so_without_a_value(tmp_path, monke
         flat(tmp_path, monkeypatch, frame, where={"school_pid": "nowhere"})
 
 
+def test_teachers_of_a_third_arm_are_counted_and_not_compared(tmp_path, monkeypatch):
+    frame = teachers()
+    frame.loc[frame["school_pid"].isin(["s0", "s1", "s2"]), "arm"] = "book"
+    _, _, result = flat(tmp_path, monkeypatch, frame)
+    assert result.learning.effect.n_used == 210
+    assert result.flow.reading[-1].values["n"].n == 30
+    _, _, result = flat(tmp_path, monkeypatch, teachers())
+    assert "{n} tested teachers belong" not in result.flow.reading[-1].template
+
+
 def test_an_arm_that_was_not_tested_later_is_not_compared_later(tmp_path, monkeypatch):
     frame = teachers()
     frame.loc[frame["arm"] == "wait", "score_later"] = np.nan

@@ -49,7 +49,7 @@ def section(training: Training, params: Params) -> FlowSection:
         steps=_steps(training), loss=_loss(found), boundary=_boundary(found), dropped=dropped(training),
         overall=float("nan") if none else found.overall, differential=float("nan") if none else found.differential,
         level="" if none else found.level,
-        reading=[*_reading(found, training.primary), *_reading(later, training.follow_up), *_dropped_said(training)],
+        reading=[*_reading(found, training.primary), *_reading(later, training.follow_up), *_dropped_said(training), *_other_arms(training)],
         checks=_checks(found),
     )  # fmt: skip
 
@@ -133,6 +133,12 @@ def _dropped_said(training: Training) -> list[Message]:
             total=Count(total),
         )
     ]
+
+
+def _other_arms(training: Training) -> list[Message]:
+    """Teachers of arms that are not compared are not lost, and not silently left out."""
+    n = int(training.teachers["treated"].isna().sum())
+    return [message("{n} tested teachers belong to other arms, which are not compared here.", n=Count(n))] if n else []
 
 
 def _reading(found: object, occasion: str) -> list[Message]:
