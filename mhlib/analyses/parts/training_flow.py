@@ -49,7 +49,8 @@ def section(training: Training, params: Params) -> FlowSection:
         steps=_steps(training), loss=_loss(found), boundary=_boundary(found), dropped=dropped(training),
         overall=float("nan") if none else found.overall, differential=float("nan") if none else found.differential,
         level="" if none else found.level,
-        reading=[*_reading(found, training.primary), *_reading(later, training.follow_up), *_dropped_said(training), *_other_arms(training)],
+        reading=[*_reading(found, training.primary), *_reading(later, training.follow_up), *_dropped_said(training),
+                 *_other_arms(training)],
         checks=_checks(found),
     )  # fmt: skip
 
