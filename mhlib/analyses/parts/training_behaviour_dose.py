@@ -1,0 +1,112 @@
+"""Whether interviews hung on naming, and naming against the share of class teachers trained."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import numpy as np
+import pandas as pd
+
+from mhlib.analyses.parts import training_behaviour_change as change
+from mhlib.analyses.parts.sections import Drawn
+from mhlib.analyses.parts.training import Training, without_table
+from mhlib.analyses.parts.training_behaviour_rows import Naming, without_interviews
+from mhlib.findings import Check, Proportion, Refused, message
+
+if TYPE_CHECKING:
+    from mhlib.analyses.teacher_training import Params
+
+MENTORS = "head"
+# Difference of the shares interviewed beyond which interviews are taken to hang on naming.
+MUCH = 0.05
+
+
+def independence(has: Naming) -> Check | Refused:
+    """Whether named and unnamed screen-positives were interviewed alike, as their equal chances say they should be.
+
+    Refused where they were not: the known chances then do not hold, and the share of cases named cannot be had from them.
+    """
+    name = message("Interviews did not hang on naming")
+    if has.interviews is None:
+        return without_interviews()
+    positives = None if has.screened is None else has.screened[has.screened["positive"] == 1]
+    if positives is None or positives.empty:
+        return Check(
+            name, None, message("Who could have been interviewed is not in the source, so this cannot be looked at.")
+        )
+    seen = has.interviews[has.interviews["positive"] == 1].groupby("named").size().reindex([0.0, 1.0], fill_value=0)
+    there = positives.groupby("named").size().reindex([0.0, 1.0], fill_value=0)
+    if there.min() < 30:
+        return Check(name, None, message("Too few screen-positive pupils were named to look at this."))
+    share = seen / there
+    values = {
+        "named": Proportion(float(share[1.0]), int(there[1.0])),
+        "unnamed": Proportion(float(share[0.0]), int(there[0.0])),
+    }
+    gap, error = float(share[1.0] - share[0.0]), float(np.sqrt((share * (1 - share) / there).clip(lower=0).sum()))
+    if abs(gap) > MUCH and abs(gap) > 2 * error:
+        return Refused(
+            "interviews_by_naming",
+            message(
+                "Screen-positive pupils whom teachers had named were interviewed in {named} of all, others in {unnamed}: who was "
+                "interviewed hung on naming or on what is behind it, so the share of cases named cannot be had from these "
+                "interviews.",
+                **values,
+            ),
+            message("Interviews drawn by lot within bands of the score, whatever teachers said."),
+        )
+    detail = message(
+        "Of the screen-positive pupils whom teachers had named {named} were interviewed, of the others {unnamed}.",
+        **values,
+    )
+    return Check(name, True, detail)
+
+
+def dose(cases: pd.DataFrame, named: pd.DataFrame, training: Training, params: Params) -> Drawn | Refused:
+    """Share of screen-positive cases named against the share of the school's class teachers trained by then; exploratory.
+
+    Schools choose how many they send: this is not an effect even with a fixed effect for each school.
+    """
+    share = trained_share(named, training)
+    if isinstance(share, Refused):
+        return share
+    rows = cases.merge(share, on=["school_pid", "wave"], how="inner")
+    found, lacking = [], []
+    for term, part in (("naming_dose", rows), ("naming_dose_trained", rows[rows["treated"] == 1])):
+        if part.groupby("school_pid")["dose"].nunique().max() < 2 or part["school_pid"].nunique() < 2:
+            continue
+        fit = change.fitted(part, params, "named", model="y ~ dose + C(wave)", absorb="school_pid")
+        if isinstance(fit, Refused):
+            lacking.append(fit.why)
+            continue
+        # A tenth more of the class teachers, in percentage points.
+        found.append(change.shown(fit, term, n_used=len(part), scale=10.0, of="dose"))
+    if not found:
+        return Refused(
+            "one_dose",
+            message("The share of class teachers trained does not differ between waves within any school."),
+            message("Who was trained on which day, and the class teachers of every school."),
+        )
+    return Drawn(table=pd.DataFrame(found), axis=message("percentage points for each tenth more trained"), rule=0.0,
+                 lacking=tuple(lacking))  # fmt: skip
+
+
+def trained_share(named: pd.DataFrame, training: Training) -> pd.DataFrame | Refused:
+    """Of each school and wave: share of class teachers who had been at a training event before the wave began."""
+    tables = {name: training.data.table(name) for name in ("teacher", "training_enrolment", "training_event")}
+    if absent := [name for name, table in tables.items() if table is None]:
+        return without_table(absent[0])
+    mentors = tables["teacher"]
+    if (mentors["role"] == MENTORS).any():
+        mentors = mentors[mentors["role"] == MENTORS]
+    went = tables["training_enrolment"].merge(tables["training_event"][["event_pid", "held_on"]], on="event_pid")
+    first = went.groupby("teacher_pid")["held_on"].min()
+    mentors = mentors.assign(first=mentors["teacher_pid"].map(first))
+    began = named.groupby("wave")["named_on"].min()
+    parts = [
+        mentors.assign(dose=(mentors["first"] < day).astype(float)).groupby("school_pid")["dose"].mean().rename("dose")
+        .reset_index().assign(wave=int(wave))
+        for wave, day in began.items()
+    ]  # fmt: skip
+    found = pd.concat(parts, ignore_index=True)
+    return found.assign(school_pid=found["school_pid"].astype(object))
