@@ -84,7 +84,7 @@ def test_equal_losses_of_unlike_pupils_are_seen(report, seed):
 def test_without_a_first_score_the_kind_of_losses_is_not_known(report):
     states, answer, result, _ = report(worlds.losses, "by_lot", true=-1.5, occasions={"post": "after"}, baseline="")
     assert states["effect"] == "good" and result.flow.level == "low" and result.missing.alike is None
-    assert states["losses"] == "watch" and says(answer, "without a first score nobody can tell")
+    assert states["losses"] == "watch" and says(answer, "lost pupils of one kind cannot be told")
 
 
 @pytest.mark.slow

@@ -15,8 +15,8 @@ SEE_BELOW = message("See the section.")
 SHARED_SCHOOLS = message("Lots decided who was served, but both arms go to the same schools: what one gains may reach the other, "
                          "and the outcomes alone cannot tell.")  # fmt: skip
 UNLIKE_LOSSES = message("The losses are within the boundary, but the arms lost pupils of different kinds.")
-UNKNOWN_LOSSES = message("The losses are within the boundary, but without a first score nobody can tell whether the arms lost pupils "
-                         "of one kind.")  # fmt: skip
+UNKNOWN_LOSSES = message("The losses are within the boundary, but whether the arms lost pupils of one kind cannot be told: there is "
+                         "no first score, or too few units.")  # fmt: skip
 
 
 def strength_of(result: OutcomesResult) -> str:
