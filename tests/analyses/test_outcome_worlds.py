@@ -69,6 +69,12 @@ def test_unequal_losses_of_the_worst_weaken_cause_losses_and_grade(report):
     assert answer[2].values["strength"].template.startswith("weakened")
 
 
+def test_losses_between_the_two_boundaries_are_read_with_care(report):
+    states, answer, result, _ = report(worlds.losses, "more_by_lot", true=-1.5)
+    assert result.flow.level == "tolerable" and (states["effect"], states["cause"]) == ("good", "good")
+    assert states["losses"] == "watch" and not believed(states) and says(answer, "only if one is optimistic")
+
+
 @pytest.mark.parametrize("seed", [3, 4, 6])
 def test_equal_losses_of_unlike_pupils_are_seen(report, seed):
     """As many are lost in each arm, so that no boundary of counts can see it; the first score tells who they are."""

@@ -49,7 +49,7 @@ def null_city(folder: Path, schools: int, seed: int, true: float = 0.0) -> Path:
 
 
 def losses(folder: Path, kind: str, true: float = 0.0, seed: int = 3, **changes: object) -> Path:
-    """(a) The worst of the programme arm stay away: `more` of them than of controls, as many (`alike` in number), or by lot."""
+    """(a) The worst of the programme arm stay away, `more` than of controls or as many (`alike`); or those drawn by lot."""
     rng = np.random.default_rng([2, seed])
     frame = schools_by_lot(rng, 40, 60, true)
     served = (frame["arm"] == "programme").to_numpy()
@@ -60,6 +60,7 @@ def losses(folder: Path, kind: str, true: float = 0.0, seed: int = 3, **changes:
         "more": np.where(served, u < 0.6 * (rank > 0.6) + 0.02, u < 0.03),
         "alike": np.where(served, u < 0.6 * (rank > 0.75), u < 0.15),
         "by_lot": u < 0.08,
+        "more_by_lot": u < np.where(served, 0.19, 0.11),
     }[kind]
     return written(folder, frame.assign(after=frame["after"].where(~away)), **changes)
 
