@@ -1,7 +1,8 @@
 """What a report on a training must hold: CONSORT for clusters, or TREND where no lots were drawn, with TIDieR's training.
 
 References: Hopewell et al. (2025) BMJ 389:e081123; Campbell et al. (2012) BMJ 345:e5661; Des Jarlais et al. (2004) Am J
-Public Health 94:361; Hoffmann et al. (2014) BMJ 348:g1687. The wording of the items is our own.
+Public Health 94:361; Hoffmann et al. (2014) BMJ 348:g1687; for social programmes Montgomery et al. (2018) Trials 19:407; for
+the levels Kirkpatrick & Kirkpatrick (2006) Evaluating Training Programs. The wording of the items is our own.
 """
 
 from __future__ import annotations
@@ -12,6 +13,17 @@ ANSWER, ASKED, DONE = "Answer", "What was asked", "What was done"
 CAUSES, FLOW, CHECKS = "How far this can speak of causes", "Who was allocated, and who was tested", "Checks"
 LEARNED, KEPT, OTHERS = "What teachers learned", "What they kept", "Other measures"
 TESTS, LIMITS, ORIGIN = "Can the tests tell?", "Limits", "Provenance"
+SKILL, NAMED, PUPILS = (
+    "Skill: who is referred and who is not",
+    "Do teachers name the pupils who need help?",
+    "Do the pupils fare better?",
+)
+CLASS, BURDEN, COST, REFRESH = (
+    "What arrives in the class",
+    "What it may have cost teachers",
+    "What it cost",
+    "When to refresh",
+)
 
 Row = tuple[str, Message, str, Message | None]
 
@@ -54,7 +66,24 @@ TREND: tuple[Row, ...] = (
 )  # fmt: skip
 
 
-def checklist(*, randomised: bool) -> list[Reported]:
-    """The items in their order, four of which depend on whether lots were drawn."""
-    rows = sorted((*SHARED, *(LOTS if randomised else TREND)), key=lambda row: int(row[0]))
+# What each of Kirkpatrick's levels, a cascade and a budget ask of the authors, beyond the trial itself.
+LEVELS: tuple[Row, ...] = (
+    ("28", message("Reaction: what teachers thought of it, or that nobody asked"), ANSWER, message("answers given without names")),
+    ("29", message("Skill: which cases, whose truth, how many raters"), SKILL, message("who fixed the truth of each written case")),
+    ("30", message("Behaviour in school, and what it was checked against"), NAMED, message("how teachers were asked whom they name")),
+    ("31", message("Pupils: what they have of it, a null said as one"), PUPILS, None),
+    ("32", message("Who taught whom, and how closely the manual was kept to"), CLASS, message("who saw it, and by which form")),
+    ("33", message("Overtime, absence and leaving by arm"), BURDEN, message("distress, lessons lost, complaints")),
+    ("34", message("Cost: whose, of which year, against what"), COST, message("year of the prices, and who paid")),
+    ("35", message("When to train again, and on what evidence"), REFRESH, None),
+)  # fmt: skip
+
+
+def checklist(*, randomised: bool, levels: bool = False) -> list[Reported]:
+    """The items in their order, four of which depend on whether lots were drawn.
+
+    With `levels` come those on Kirkpatrick's levels, cascade and cost, whose sections must then be in the report.
+    """
+    rows = (*SHARED, *(LOTS if randomised else TREND), *(LEVELS if levels else ()))
+    rows = sorted(rows, key=lambda row: int(row[0]))
     return [Reported(number, matter, section, lacking) for number, matter, section, lacking in rows]
