@@ -133,7 +133,7 @@ def _verdict(effect: Effect) -> Message:
 def _of_talks(raters: Drawn | Refused, critical: Drawn | Refused) -> list[Message]:
     if isinstance(critical, Refused) or isinstance(raters, Refused):
         return []
-    rows = critical.table.set_index(["group", "term"])
+    rows = critical.table.set_index(["arm_shown", "term"])
     said = []
     for arm, name in (("arm_trained", message("trained")), ("arm_untrained", message("not yet trained"))):
         if (arm, "critical_either") not in rows.index:

@@ -14,6 +14,7 @@ from mhlib.analyses.parts.outcome_effect import Effect
 from mhlib.analyses.parts.sections import Drawn, tried
 from mhlib.analyses.parts.training import Training, without_before, without_comparison
 from mhlib.analyses.parts.training_learning import comparison_refusal
+from mhlib.analyses.parts.training_names import occasion_name
 from mhlib.analyses.parts.training_skill_rows import Judged
 from mhlib.findings import Message, Refused, message
 from mhlib.stats.accuracy import vignette_detection_from_counts
@@ -47,7 +48,7 @@ def contrast_of(training: Training, params: Params, found: Judged | Refused, occ
     if not found.controlled:
         return without_comparison()
     if occasion not in found.occasions:
-        return without_occasion()
+        return without_occasion(occasion)
     before = params.baseline in found.occasions
     if not before and not training.randomised:
         return without_before()
@@ -60,12 +61,15 @@ def contrast_of(training: Training, params: Params, found: Judged | Refused, occ
     return Contrast(signs, rows, METHOD if before else METHOD_POST)
 
 
-def without_occasion() -> Refused:
+def without_occasion(occasion: str) -> Refused:
     """No change to an occasion at which nobody judged."""
     return Refused(
         "no_later_judgement",
-        message("No vignette was judged at this occasion, so nothing can be said about skill then."),
-        message("The same number of new vignettes of each kind, judged at this occasion by both arms."),
+        message(
+            "No vignette was judged then ({occasion}), so nothing can be said about skill at that time.",
+            occasion=occasion_name(occasion),
+        ),
+        message("The same number of new vignettes of each kind, judged then by both arms."),
     )
 
 
@@ -159,7 +163,7 @@ def by_kind(training: Training, params: Params, found: Judged | Refused) -> Draw
         return Refused("no_kind", lacking[0], message("Vignettes of each kind, judged by both arms."))
     table = pd.DataFrame(rows)
     table["p_holm"] = adjust_pvalues(table.pop("p_value").to_numpy()).adjusted
-    return Drawn(table=table, axis=message("change in wrong answers, trained less the others (percentage points)"), rule=0.0,
+    return Drawn(table=table, axis=message("change in wrong answers (percentage points)"), rule=0.0,
                  lacking=tuple(lacking))  # fmt: skip
 
 

@@ -45,4 +45,6 @@ def shares(training: Training, params: Params) -> Drawn | Refused:
         return Refused(
             "no_counts", why, message("The number of vignettes judged rightly, of teachers in several units.")
         )
-    return Drawn(table=pd.DataFrame(rows), axis=message("vignettes judged rightly"), share=True, lacking=tuple(lacking))
+    return Drawn(
+        table=pd.DataFrame(rows), axis=message("share of vignettes judged rightly"), share=True, lacking=tuple(lacking)
+    )

@@ -137,7 +137,7 @@ def critical(found: Talks | Refused, params: Params) -> Drawn | Refused:
         mine = found.treated == treated
         for term, values in seen.items():
             if mine.any():
-                rows.append({"group": arm, "term": term, **share_of(values[mine], found.cluster[mine], params.conf_level),
+                rows.append({"arm_shown": arm, "term": term, **share_of(values[mine], found.cluster[mine], params.conf_level),
                              "n_used": int(mine.sum())})  # fmt: skip
     unknown = int(np.isnan(found.treated).sum())
     said = (
@@ -147,8 +147,7 @@ def critical(found: Talks | Refused, params: Params) -> Drawn | Refused:
     )
     if not rows:
         return Refused("no_arm", said[0], message("The arm of every teacher who played the talk."))
-    return Drawn(table=pd.DataFrame(rows), axis=message("share of teachers with a critical error"), share=True,
-                 lacking=found.lacking + (said if unknown else ()))  # fmt: skip
+    return Drawn(table=pd.DataFrame(rows), lacking=found.lacking + (said if unknown else ()))
 
 
 def talk_score(found: Talks | Refused, params: Params) -> Drawn | Refused:
@@ -165,7 +164,7 @@ def talk_score(found: Talks | Refused, params: Params) -> Drawn | Refused:
                 lacking.append(fit.why)
                 continue
             row = fit.to_frame().set_index("term").loc["Intercept"]
-            rows.append({"group": arm, "term": "talk_points", **_of(row), "n_used": int(mine.sum())})
+            rows.append({"arm_shown": arm, "term": "talk_points", **_of(row), "n_used": int(mine.sum())})
     if not rows:
         return Refused("no_talk_mean", message("The mean score of the talks has no error: they come from one unit."),
                        message("Talks of teachers from several units."))  # fmt: skip

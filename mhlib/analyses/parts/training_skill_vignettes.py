@@ -78,7 +78,7 @@ def confusion(found: Judged | Refused) -> Drawn | Refused:
 
 
 def errors(found: Judged | Refused, params: Params) -> Drawn | Refused:
-    """Share of wrong answers to each kind of vignette, and to all cases and all others together."""
+    """Share of wrong answers to each kind of vignette, and to all of a right answer where that has several kinds."""
     if isinstance(found, Refused):
         return found
     rows, lacking = [], []
@@ -88,11 +88,15 @@ def errors(found: Judged | Refused, params: Params) -> Drawn | Refused:
             if isinstance(one, Refused):
                 lacking.append(one.why)
                 break
+            kinds = part.groupby("case")["kind"].nunique()
             for row in one.types.to_dict("records"):
+                if not by_kind and kinds[float(row["error"] == "under-referral")] < 2:
+                    continue
                 shown = row["term"].split("|")[0] if by_kind else TOTALS[row["term"]]
                 limits = {name: row[name] for name in ("estimate", "conf_low", "conf_high")}
                 shares = bounded(limits, part["cluster"].nunique())
                 rows.append({"kind_shown": shown, "term": ERRORS[row["error"]], **named, **shares})
+    rows.sort(key=lambda row: (row["kind_shown"] in TOTALS.values(), row["kind_shown"]))
     return _gathered(rows, lacking)
 
 
