@@ -208,8 +208,13 @@ def test_the_unit_of_the_test_and_a_shift_of_all_change_no_share(usual, points, 
 
 def test_no_tier_known_is_refused_whole():
     frame = scored(frame_of(), np.random.default_rng(1))
-    for found in (of(frame, params_of(tier="")), of(frame.drop(columns="tier")), of(frame.assign(tier=None))):
+    for found in (of(frame.drop(columns="tier")), of(frame.assign(tier=None))):
         assert {getattr(found, name).code for name in PARTS} == {"no_tiers"}
+
+
+def test_a_training_that_is_no_cascade_has_no_such_section():
+    found = of(scored(frame_of(), np.random.default_rng(1)), params_of(tier=""))
+    assert {getattr(found, name).code for name in PARTS} == {"other_design"} and found.reading == found.checks == []
 
 
 def test_a_published_file_without_tiers_is_refused(shared_data, monkeypatch):
@@ -371,3 +376,36 @@ def test_every_planted_gain_is_in_its_interval(usual):
     table = found.gains.table.set_index("group")
     for name in TIERS:
         assert table.loc[f"tier_{name}", "conf_low"] < GAINS[name] < table.loc[f"tier_{name}", "conf_high"]
+
+
+def test_adjusted_for_the_first_test_by_hand(usual):
+    found, frame = usual
+    columns = [np.ones(len(frame)), frame["score_pre"], *((frame["tier"] == name).astype(float) for name in TIERS)]
+    slopes = np.linalg.lstsq(np.column_stack(columns), frame["score_post"], rcond=None)[0][2:]
+    row = found.methods.table.set_index("group").loc["casc_ancova"]
+    assert row["estimate"] == pytest.approx(slopes[-1] / slopes[0], rel=1e-8)
+    assert row["conf_low"] < row["estimate"] < row["conf_high"]
+
+
+def test_teachers_drawn_by_lot_need_no_school():
+    frame = scored(frame_of(), np.random.default_rng(8), by_school=0.0).drop(columns="school_pid")
+    found = of(frame, params_of(design="teacher_rct", assignment_unit="teacher_pid"))
+    assert found.share.conf_low < GAINS["class"] / GAINS["city"] < found.share.conf_high
+    assert found.share.beyond_trainers and found.people.table["n_units"].sum() == len(frame)
+
+
+def test_tiers_of_other_names_stand_as_the_file_has_them():
+    frame = scored(frame_of(), np.random.default_rng(9))
+    names = dict(zip(TIERS, ("district", "hub", "school", "class"), strict=True))
+    found = of(frame.assign(tier=frame["tier"].map(names)), params_of(tiers=list(names.values())))
+    assert found.gains.table["group"].tolist() == ["district", "hub", "tier_school", "tier_class"]
+    assert found.share.first == "district" and found.reading[0].values["first"].values["given"] == "district"
+
+
+def test_less_stigma_is_a_gain_too(usual):
+    found, frame = usual
+    other = of(frame.assign(score_pre=-frame["score_pre"], score_post=-frame["score_post"]))
+    assert other.share.estimate == pytest.approx(found.share.estimate) and other.share.conf_low == pytest.approx(
+        found.share.conf_low
+    )
+    assert (other.gains.table["estimate"] < 0).all()

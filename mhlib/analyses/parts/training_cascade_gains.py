@@ -9,6 +9,7 @@ import numpy as np
 import pandas as pd
 
 from mhlib.analyses.parts.training import Training, without_before
+from mhlib.analyses.parts.trial import other_design
 from mhlib.findings import Message, Refused, message
 from mhlib.stats.effects.cascade_gains import TierSums, tier_sums
 from mhlib.stats.intervals import wald
@@ -91,7 +92,9 @@ def tier_term(name: str) -> str:
 def tier_rows(training: Training, params: Params) -> TierRows | Refused:
     """Who stands where in the cascade, or why nobody does."""
     frame = training.teachers
-    if not params.tier or params.tier not in frame or not frame[params.tier].isin(params.tiers).any():
+    if not params.tier:
+        return other_design()
+    if params.tier not in frame or not frame[params.tier].isin(params.tiers).any():
         return without_tiers()
     if not training.has_baseline:
         return without_before()
