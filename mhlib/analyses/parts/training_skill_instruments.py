@@ -87,7 +87,7 @@ def invariance(training: Training, params: Params) -> Drawn | Refused:
     before, after = (items[name][mine] for name in (training.baseline, training.primary))
     both = before.notna().all(axis=1) & after.notna().all(axis=1)
     first = np.random.default_rng(params.seed).permutation(int(both.sum())) % 2 == 0
-    answers = before[both].where(first[:, None], after[both])
+    answers = before[both].mask(np.broadcast_to(~first[:, None], before[both].shape), after[both])
     when = np.where(first, "before", "after")
     unit = training.teachers.loc[answers.index, training.cluster]
     grouped = None if training.cluster == "teacher_pid" else unit
