@@ -282,11 +282,22 @@ def test_teachers_without_tier_or_test_are_counted(usual):
 # Trainers.
 
 
-def test_the_funnel_shows_no_trainer(usual):
-    found, frame = usual
-    table = found.funnel.table
+def unequal(seed=11) -> pd.DataFrame:
+    """Scores of a cascade whose trainers have groups of many sizes."""
+    rng = np.random.default_rng(seed)
+    frame = frame_of(trainers=(3, 8, 16, 32))
+    for name, many in zip(TIERS, (3, 8, 16, 32), strict=True):
+        here = frame.index[frame["tier"] == name]
+        frame.loc[here, "trainer_pid"] = [f"{name}{at}" for at in rng.integers(0, many, len(here))]
+    return scored(frame, rng)
+
+
+def test_the_funnel_shows_no_trainer():
+    frame = unequal()
+    table = of(frame).funnel.table
     points = table[table["group"] == "casc_trainer_group"]
-    assert points["x"].value_counts().min() >= training_cascade_trainers.ALIKE
+    assert frame["trainer_pid"].value_counts().nunique() > 15
+    assert points["x"].value_counts().min() >= training_cascade_trainers.ALIKE and points["x"].nunique() > 2
     assert table["n_used"].nunique() == 1 and not table.isin(set(frame["trainer_pid"].dropna())).to_numpy().any()
     assert list(table.columns) == ["group", "x", "y", "n_used"]
 
@@ -301,10 +312,9 @@ def test_a_group_far_off_stands_outside_the_limits():
     assert found.trainers_reading[1].values["n"].n == 1
 
 
-def test_a_group_keeps_its_own_distance_from_the_limits(usual):
-    _, frame = usual
+def test_a_group_keeps_its_own_distance_from_the_limits():
     params = params_of()
-    data = training_from(frame, params)
+    data = training_from(unequal(), params)
     rows = tier_rows(data, params)
     found = training_cascade_trainers.trainers(data, params, rows)
     spread = found.spread.table.set_index("term")["estimate"]
