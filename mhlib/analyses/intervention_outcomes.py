@@ -193,8 +193,9 @@ def estimate(data: Trial, params: Params) -> OutcomesResult:
     return OutcomesResult(
         design=design, flow=flow, balance=outcome_start.table(data, params), start_figure=outcome_start.figure(data, params),
         start_reading=outcome_start.reading(data, params),
-        power=outcome_power.section(data, params, flow, checks, found.effect), effect=found.effect, strength=design.strength,
-        primary=found.primary, cutoff=found.cutoff, rollout=found.rollout, wedge=found.wedge, series=found.series,
+        power=outcome_power.section(data, params, flow, checks, found.effect), effect=found.effect,
+        strength="weak" if found.threatened else design.strength, primary=found.primary, cutoff=found.cutoff,
+        rollout=found.rollout, wedge=found.wedge, series=found.series,
         matched=found.matched,
         secondary=outcome_secondary.section(data, params), groups=outcome_groups.section(data, params),
         missing=outcome_missing.section(data, params), hidden=outcome_hidden.section(data, params, found.effect),

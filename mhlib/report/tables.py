@@ -110,7 +110,8 @@ def _cells(row: dict, names: list[str], limits: dict, language: str, gate: Gate)
 
 def html_table(headers: list[str], numeric: list[bool], rows: list[list[str]], *, caption: str, note: str = "") -> str:
     """Markup with a caption, column headers and row headers."""
-    kinds = [' class="num"' if is_number else "" for is_number in numeric]
+    # The first column names the rows, whatever stands in it.
+    kinds = [' class="num"' if is_number and at else "" for at, is_number in enumerate(numeric)]
     head = "".join(f'<th scope="col"{kind}>{escape(text)}</th>' for text, kind in zip(headers, kinds, strict=True))
     body = "".join(_row(cells, kinds) for cells in rows)
     below = f'<p class="note">{escape(note)}</p>' if note else ""

@@ -437,5 +437,7 @@ def test_every_section_survives_a_panel_without_pupils(mlda):
     params, data, _ = mlda()
     result = analysis.estimate(data, params)
     assert analysis.answer(result, params) and len(analysis.lights(result, params)) == 7
-    assert isinstance(analysis.sensitivity(data, params), Refused) and analysis.checklist(data)
+    assert analysis.sensitivity(data, params) is not None and analysis.checklist(data)
+    assert result.effect.estimate == pytest.approx(10.80, abs=0.005) and result.strength == "weak"
+    assert "Under the programme the outcome was worse" in analysis.answer(result, params)[0].template
     assert isinstance(analysis.allocations(data, params), Refused)

@@ -167,7 +167,7 @@ def test_the_pairs_of_limits_follow_their_own_numbers():
     frame = pd.DataFrame({"group": ["sex"], "difference": [0.1], "difference_low": [-0.1], "difference_high": [0.3],
                           "cutoff": [11.0], "cutoff_low": [9.0], "cutoff_high": [12.0], "n_used": [1200]})  # fmt: skip
     headers, numeric, rows = grid(frame, "en", Gate.of("public"))
-    assert headers == ["scale or setting", "difference", "confidence interval", "cut-off (points)",
+    assert headers == ["group or variant", "difference", "confidence interval", "cut-off (points)",
                        "chosen in 95% of resamples (points)", "people used"]  # fmt: skip
     assert rows == [["sex", "0.100", "−0.100 – 0.300", "11", "9 – 12", "1,200"]] and numeric == [False, *[True] * 5]
 

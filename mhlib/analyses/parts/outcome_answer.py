@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 from mhlib.analyses.parts.outcome_design import STRENGTH, frozen, plan_said
 from mhlib.analyses.parts.outcome_effect import Effect
 from mhlib.analyses.parts.outcome_verdict import SHARED_SCHOOLS, doubt_of_kind, strength_of
+from mhlib.analyses.parts.trial import OF_UNITS
 from mhlib.findings import Estimate, Message, Refused, message
 
 if TYPE_CHECKING:
@@ -45,6 +46,8 @@ def _effect(effect: Effect, params: Params) -> Message:
         return message("The arms differ by {value} points (above 0 is better), but too few units stand behind it for an interval: "
                        "nothing can be concluded.", value=Estimate(value, effect.n_used))  # fmt: skip
     shown = Estimate(abs(value), effect.n_used, *_turned(value, low, high))
+    if params.design in OF_UNITS:
+        return _of_units(shown, Estimate(value, effect.n_used, low, high), low, high)
     if low > 0:
         return message(
             "Pupils with the programme did better by {value} points than they would have without it.", value=shown
@@ -56,6 +59,20 @@ def _effect(effect: Effect, params: Params) -> Message:
     both = Estimate(value, effect.n_used, low, high)
     return message("No effect is shown: the difference is {value} points (above 0 is better), and its interval holds both gain and "
                    "loss.", value=both)  # fmt: skip
+
+
+def _of_units(shown: Estimate, both: Estimate, low: float, high: float) -> Message:
+    """Of schools, districts or states over time."""
+    if low > 0:
+        return message(
+            "Under the programme the outcome was better by {value} than it would have been without it.", value=shown
+        )
+    if high < 0:
+        return message(
+            "Under the programme the outcome was worse by {value} than it would have been without it.", value=shown
+        )
+    return message("No effect is shown: the difference is {value} (above 0 is better), and its interval holds both gain and loss.",
+                   value=both)  # fmt: skip
 
 
 def _turned(value: float, low: float, high: float) -> tuple[float, float]:
@@ -103,7 +120,7 @@ def _cautions(result: OutcomesResult) -> list[Message]:
         "high": message(
             "So many pupils were lost, or so unequally, that the losses alone could make such a difference."
         ),
-        "moderate": message("The losses are within the boundary only if one is optimistic about who was lost."),
+        "tolerable": message("The losses are within the boundary only if one is optimistic about who was lost."),
     }.get(result.flow.level)
     losses = losses or doubt_of_kind(result)
     found = [losses] if losses else []

@@ -54,6 +54,11 @@ class Comparison:
         return self.own.checks
 
     @property
+    def threatened(self) -> bool:
+        """Whether a risk of bias of this design shows in the data."""
+        return any(light.state == "bad" for light in getattr(self.own, "domains", []))
+
+    @property
     def variants(self) -> Drawn | Refused:
         """Every other way in which the effect could have been computed in this design."""
         names = ("multiverse", "ladder", "estimators", "variants", "sensitivity")

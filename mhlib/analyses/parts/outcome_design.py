@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import hashlib
 import json
+import math
 import re
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import pandas as pd
 
+from mhlib.analyses.parts.outcome_flow import SHARED_SCHOOLS, shared_schools
 from mhlib.analyses.parts.outcome_names import occasion_name, outcome_name
 from mhlib.analyses.parts.sections import Drawn
 from mhlib.analyses.parts.trial import FEW_CLUSTERS, Trial
@@ -263,7 +265,15 @@ def _domains(trial: Trial, params: Params) -> list[Light]:
     ]
     if not trial.randomised:
         found.append(_confounding(params))
-    return found
+    shared = shared_schools(trial)
+    return found if math.isnan(shared) else [*found, _spill_over(shared)]
+
+
+def _spill_over(shared: float) -> Light:
+    """Pupils of both arms in one school talk to each other, which no outcome shows."""
+    name, rule = message("Spill-over between the arms"), message("no school has pupils of both arms")
+    said = SHARED_SCHOOLS if shared > 0 else message("No school has pupils of both arms.")
+    return Light(name, "watch" if shared > 0 else "good", said, rule, True)
 
 
 def _allocation(trial: Trial, params: Params) -> Light:

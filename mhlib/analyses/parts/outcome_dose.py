@@ -296,7 +296,7 @@ def _levels(found: DoseResponseResult | Refused) -> Drawn | Refused:
     table = pd.DataFrame({"group": "dose_levels", "x": rows["dose"], "y": rows["difference"], "low": rows["low"],
                           "high": rows["high"], "n_used": rows["n"]})  # fmt: skip
     return Drawn(table=table.reset_index(drop=True), x_axis=message("sessions attended"),
-                 y_axis=message("difference from the fewest sessions (points), no effect"), points=True)  # fmt: skip
+                 y_axis=message("from the fewest sessions (points)"), points=True)  # fmt: skip
 
 
 def _delivered(trial: Trial, params: Params, people: pd.DataFrame) -> list[Message]:

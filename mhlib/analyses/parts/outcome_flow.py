@@ -17,8 +17,10 @@ if TYPE_CHECKING:
     from mhlib.analyses.intervention_outcomes import Params
 
 LOSSES = np.arange(0.0, 0.56, 0.05)
-LEVELS = {"low": message("low under both assumptions"), "moderate": message("low only under the optimistic assumption"),
+LEVELS = {"low": message("low under both assumptions"), "tolerable": message("low only under the optimistic assumption"),
           "high": message("high under both assumptions")}  # fmt: skip
+SHARED_SCHOOLS = message("Lots decided who was served, but both arms go to the same schools: what one gains may reach the other, "
+                         "and the outcomes alone cannot tell.")  # fmt: skip
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)

@@ -17,12 +17,14 @@ OUTCOMES = {said.template: said for said in (
     message("mean of 20 items on depression"),
     message("mathematics"),
     message("knowledge of tobacco and health"),
+    message("PHQ-9 total"),
 )}  # fmt: skip
 OCCASIONS = {
     "pre": message("before"),
     "post": message("after"),
     "follow_up": message("follow-up"),
     "spring": message("spring"),
+    "now": message("now"),
 }
 # Columns of a model that a refusal of the library may name.
 MODEL_TERMS = {"treated": message("the difference between the arms")}

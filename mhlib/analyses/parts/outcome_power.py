@@ -189,7 +189,7 @@ def security_grade(trial: Trial, flow: FlowSection, mdes: float, checks: list[Ch
         "mdes": (_rung(mdes, MDES_LADDER), message("Smallest effect it could see"),
                  message("up to .2: 5, .3: 4, .4: 3, .5: 2, .6: 1 SD")),
         "loss": (_rung(flow.overall, LOSS_LADDER), message("Losses"), message("up to 10%: 5, 20%: 4, 30%: 3, 40%: 2, 50%: 1")),
-        "balance": ({"low": 5, "moderate": 4, "high": 2}.get(flow.level), message("Unequal losses"),
+        "balance": ({"low": 5, "tolerable": 4, "high": 2}.get(flow.level), message("Unequal losses"),
                     message("within the cautious boundary 5, the optimistic 4, beyond both 2")),
     }  # fmt: skip
     known = [value for value, *_ in parts.values() if value is not None]

@@ -46,6 +46,7 @@ class RolloutSection:
     checks: list[Check]
 
 
+FORBIDDEN = "Forbidden comparisons in the two-way estimate"
 PARTS = ("effect", "estimate", "cohorts", "event", "event_table", "groups", "aggregates", "estimators", "two_by_two", "bacon",
          "pretrend", "pretrend_power", "honest")  # fmt: skip
 
@@ -128,7 +129,8 @@ def in_numbers(figure: Drawn | Refused) -> Drawn | Refused:
 def _checks(has: schools.Staggered, effect: Effect | Refused) -> list[Check]:
     if isinstance(has.main, Refused):
         return []
-    found = [*has.main.checks]
+    # The two-way estimate is not the plan's; its forbidden comparisons are told in the reading and in its own table.
+    found = [check for check in has.main.checks if check.name.template != FORBIDDEN]
     if not isinstance(has.study, Refused):
         found += has.study.checks
     if not isinstance(effect, Refused) and not math.isnan(effect.g):

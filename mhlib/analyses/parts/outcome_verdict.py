@@ -6,14 +6,14 @@ from typing import TYPE_CHECKING
 
 from mhlib.analyses.parts.outcome_design import STRENGTH, frozen
 from mhlib.analyses.parts.outcome_effect import Effect
+from mhlib.analyses.parts.outcome_flow import SHARED_SCHOOLS
+from mhlib.analyses.parts.trial import OF_UNITS
 from mhlib.findings import Estimate, Light, Message, Refused, message
 
 if TYPE_CHECKING:
     from mhlib.analyses.intervention_outcomes import OutcomesResult, Params
 
 SEE_BELOW = message("See the section.")
-SHARED_SCHOOLS = message("Lots decided who was served, but both arms go to the same schools: what one gains may reach the other, "
-                         "and the outcomes alone cannot tell.")  # fmt: skip
 UNLIKE_LOSSES = message("The losses are within the boundary, but the arms lost pupils of different kinds.")
 UNKNOWN_LOSSES = message("The losses are within the boundary, but whether the arms lost pupils of one kind cannot be told: there is "
                          "no first score, or too few units.")  # fmt: skip
@@ -42,7 +42,8 @@ def _planned(params: Params) -> bool:
 
 
 def _effect(result: OutcomesResult, params: Params) -> Light:
-    name = message("Pupils got better because of it")
+    units = params.design in OF_UNITS
+    name = message("The outcome got better because of it") if units else message("Pupils got better because of it")
     rule = message("good: the whole interval on the better side of nought; bad: on the worse side")
     if isinstance(result.effect, Refused):
         return Light(name, "unknown", result.effect.why, rule, _planned(params))
@@ -51,7 +52,12 @@ def _effect(result: OutcomesResult, params: Params) -> Light:
         return Light(name, "unknown", message("Too few units for an interval."), rule, _planned(params))
     state = "good" if low > 0 else "bad" if high < 0 else "watch"
     shown = Estimate(value, result.effect.n_used, low, high)
-    return Light(name, state, message("{value} points; above 0 is better.", value=shown), rule, _planned(params))
+    said = (
+        message("{value}; above 0 is better.", value=shown)
+        if units
+        else message("{value} points; above 0 is better.", value=shown)
+    )
+    return Light(name, state, said, rule, _planned(params))
 
 
 def _size(result: OutcomesResult, params: Params) -> Light:
@@ -111,7 +117,7 @@ def _losses(result: OutcomesResult) -> Light:
     if not result.flow.level:
         said = result.flow.loss.why if isinstance(result.flow.loss, Refused) else SEE_BELOW
         return Light(name, "unknown", said, rule, True)
-    state = {"low": "good", "moderate": "watch", "high": "bad"}[result.flow.level]
+    state = {"low": "good", "tolerable": "watch", "high": "bad"}[result.flow.level]
     doubt = doubt_of_kind(result)
     return Light(name, "watch" if doubt else state, doubt or result.flow.reading[0], rule, True)
 

@@ -20,6 +20,8 @@ RANDOMISED = ("school_rct", "class_rct", "pupil_rct", "wait_list", "stepped_wedg
 ROLLED_OUT = ("staggered", "stepped_wedge", "panel", "time_series")
 # Those served differ from the others by design: a section of its own gives the effect, and arms as such are not compared.
 UNLIKE = ("above_cutoff", "matched", *ROLLED_OUT)
+# Rows are units and times: nobody in particular stands behind a number, and the outcome is in units of its own.
+OF_UNITS = ("panel", "time_series")
 FEW_CLUSTERS = 20
 
 
@@ -128,7 +130,9 @@ def without_control() -> Refused:
     """No effect where everybody was served."""
     return Refused(
         "no_control",
-        message("Everybody measured was served: no difference from the unserved can be estimated."),
+        message(
+            "Nobody without the programme was measured, or the source does not say who was served: no difference can be estimated."
+        ),
         message("The same outcome from pupils or schools not yet served, at the same occasions."),
     )
 

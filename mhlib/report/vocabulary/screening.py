@@ -6,7 +6,7 @@ from mhlib.findings import message
 from mhlib.report.vocabulary.word import Word
 
 COLUMNS = {
-    "group": Word(message("scale or setting"), "text"),
+    "group": Word(message("group or variant"), "text"),
     "term": Word(message("quantity"), "text"),
     "item": Word(message("item"), "text"),
     "estimate": Word(message("estimate"), "by_term"),
