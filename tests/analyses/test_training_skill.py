@@ -236,7 +236,7 @@ def test_few_units_give_no_interval(tmp_path, monkeypatch):
     data = with_table(with_table(data, "vignette", judgements(data)), "role_play", talks(data, 30))
     found = skill.section(data, params)
     assert np.isfinite(found.gained.estimate) and np.isnan([found.gained.conf_low, found.gained.p_value]).all()
-    assert refused(found.gained.p_refused, "few_units") and refused(found.kinds, "no_kind")
+    assert refused(found.gained.p_refused, "few_units") and refused(found.kinds, "few_units")
     assert any(one.template == found.gained.p_refused.why.template for one in found.reading)
     for part in (found.detection, found.errors, found.areas, found.critical, found.talk):
         assert part.table["conf_low"].isna().all()
@@ -429,3 +429,13 @@ def test_a_measure_of_counts_needs_its_range(tmp_path, monkeypatch):
     counted, empty = made(tmp_path, monkeypatch, competence="score")
     empty = replace(empty, teachers=empty.teachers.assign(score_pre=np.nan, score_post=np.nan))
     assert refused(skill.section(empty, counted).right, "no_counts")
+
+
+def test_no_curve_lists_the_answers_of_a_few(tmp_path, monkeypatch):
+    params, data = made(tmp_path, monkeypatch)
+    found = skill.section(with_table(data, "vignette", judgements(data)), params)
+    assert refused(found.roc, "too_few_to_draw") and refused(found.sureness, "too_few_to_draw")
+    assert len(found.areas.table) == 4
+    params, data = made(tmp_path, monkeypatch, each=5)
+    found = skill.section(with_table(data, "vignette", judgements(data)), params)
+    assert set(found.roc.table["group"]) == set(found.sureness.table["group"]) == {"arm_trained", "arm_untrained"}

@@ -15,7 +15,7 @@ from mhlib.analyses.parts.sections import Drawn, tried
 from mhlib.analyses.parts.training import Training, without_before, without_comparison
 from mhlib.analyses.parts.training_learning import comparison_refusal
 from mhlib.analyses.parts.training_names import occasion_name
-from mhlib.analyses.parts.training_skill_rows import Judged
+from mhlib.analyses.parts.training_skill_rows import Judged, once
 from mhlib.findings import Message, Refused, message
 from mhlib.stats.accuracy import vignette_detection_from_counts
 from mhlib.stats.effects import RobustContrastResult, adjust_pvalues, cluster_robust, robust_contrast
@@ -155,16 +155,16 @@ def by_kind(training: Training, params: Params, found: Judged | Refused) -> Draw
     for (kind, case), some in wrong.groupby(["kind", "case"]):
         one = tried(_kind_row, some, asked.signs, params.conf_level)
         if isinstance(one, Refused):
-            lacking.append(one.why)
+            lacking.append(one)
             continue
         term = "under_referral" if case == 1 else "over_referral"
         rows.append({"group": kind, "subgroup": term, **one, "n_used": some["teacher_pid"].nunique()})
     if not rows:
-        return Refused("no_kind", lacking[0], message("Vignettes of each kind, judged by both arms."))
+        return lacking[0]
     table = pd.DataFrame(rows)
     table["p_holm"] = adjust_pvalues(table.pop("p_value").to_numpy()).adjusted
     return Drawn(table=table, axis=message("change in wrong answers (percentage points)"), rule=0.0,
-                 lacking=tuple(lacking))  # fmt: skip
+                 lacking=once([one.why for one in lacking]))  # fmt: skip
 
 
 def _kind_row(some: pd.DataFrame, signs: dict, level: float) -> dict[str, float] | Refused:

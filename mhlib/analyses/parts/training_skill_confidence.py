@@ -10,7 +10,7 @@ import pandas as pd
 
 from mhlib.analyses.parts.sections import Drawn, tried
 from mhlib.analyses.parts.training import Training
-from mhlib.analyses.parts.training_skill_rows import ARMS, Judged, bounded, share_of
+from mhlib.analyses.parts.training_skill_rows import ARMS, FEWEST_DRAWN, Judged, bounded, share_of, too_few_to_draw
 from mhlib.analyses.parts.training_skill_vignettes import banded
 from mhlib.findings import Message, Refused, message
 from mhlib.stats.accuracy import ConfidenceCalibrationResult, confidence_calibration
@@ -137,14 +137,19 @@ def curve(found: Judged | Refused, params: Params) -> Drawn | Refused:
     """Share of judgements that were right, by how sure the teacher was; on the diagonal sureness is what it says."""
     if isinstance(found, Refused):
         return found
-    rows = []
+    rows, seen = [], 0
     for treated, arm in ARMS:
         part = found.cell(treated, params.primary).dropna(subset=["referred", "sure"])
         part = part.assign(right=(part["referred"] == part["case"]).astype(int))
+        seen += len(part)
+        if part["teacher_pid"].nunique() < FEWEST_DRAWN:
+            continue
         for _, some in part.groupby(banded(part["sure"])):
             one = share_of(some["right"].to_numpy(), some["cluster"].to_numpy(), params.conf_level)
             rows.append({"group": arm, "x": some["sure"].mean() / 100, "y": one["estimate"], "low": one["conf_low"],
                          "high": one["conf_high"], "n_used": some["teacher_pid"].nunique()})  # fmt: skip
+    if not rows and seen:
+        return too_few_to_draw()
     if not rows:
         return Refused("no_rated_judgements", message("Nobody said after the training how sure he was of a judgement."),
                        message("With each judgement, how sure the teacher is of it, in per cent."))  # fmt: skip

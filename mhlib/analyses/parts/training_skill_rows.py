@@ -19,6 +19,8 @@ if TYPE_CHECKING:
 
 # An interval from fewer units would rest on fewer than 4 degrees of freedom.
 FEWEST_UNITS = 5
+# A curve of fewer teachers is a list of their answers.
+FEWEST_DRAWN = 30
 ARMS = ((1.0, "arm_trained"), (0.0, "arm_untrained"))
 
 
@@ -111,6 +113,16 @@ def share_of(values: np.ndarray, cluster: np.ndarray, level: float) -> dict[str,
 def bounded(row: dict[str, float], units: int) -> dict[str, float]:
     """The row, without its limits where too few units stand behind them."""
     return row if units >= FEWEST_UNITS else {**row, "conf_low": math.nan, "conf_high": math.nan}
+
+
+def too_few_to_draw() -> Refused:
+    """No curve of a handful of teachers."""
+    return Refused(
+        "too_few_to_draw",
+        message("Fewer than {least} teachers of each arm judged vignettes after the training: a curve would list their answers.",
+                least=FEWEST_DRAWN),
+        message("Judgements of more teachers."),
+    )  # fmt: skip
 
 
 def once(said: Sequence[Message]) -> tuple[Message, ...]:

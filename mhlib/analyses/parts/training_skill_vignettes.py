@@ -9,7 +9,7 @@ import numpy as np
 import pandas as pd
 
 from mhlib.analyses.parts.sections import Drawn, tried
-from mhlib.analyses.parts.training_skill_rows import ARMS, Judged, bounded, once
+from mhlib.analyses.parts.training_skill_rows import ARMS, FEWEST_DRAWN, Judged, bounded, once, too_few_to_draw
 from mhlib.findings import Message, Refused, message
 from mhlib.stats.accuracy import RocResult, roc, vignette_detection
 
@@ -157,10 +157,12 @@ def curve(made: dict | Refused, params: Params) -> Drawn | Refused:
         return made
     parts = []
     for (arm, occasion), (people, one) in made.items():
-        if occasion != params.primary:
+        if occasion != params.primary or people < FEWEST_DRAWN:
             continue
         x, y = 1 - one.points["specificity"].to_numpy()[::-1], one.points["sensitivity"].to_numpy()[::-1]
         parts.append(pd.DataFrame({"group": arm, "x": [0.0, *x], "y": [0.0, *y], "n_used": people}))
+    if not parts and any(occasion == params.primary for _, occasion in made):
+        return too_few_to_draw()
     if not parts:
         return Refused("no_rated_judgements", message("Nobody judged vignettes at the primary occasion."),
                        message("Vignettes judged after the training, with how sure the teacher is."))  # fmt: skip
