@@ -105,16 +105,14 @@ def _over_time(registers: Registers, params: Params) -> dict[str, object]:
         return {"curves": refused, "incidence": refused, "renewal": refused, "leaving": refused, "time_reading": []}
     rows, lost = time.spells(registers, params)
     table, lacking = time.curves_of(registers, rows, params)
+    found = {"renewal": time.ended(registers, rows, params), "leaving": time.leaving(registers, rows, params),
+             "time_reading": [*time.reading(rows, lost, registers, params), *lacking]}  # fmt: skip
     if table.empty:
-        none = time.nothing_happened(registers, params)
-        found = {"curves": none, "incidence": none, "renewal": none, "leaving": none}
-        return found | {"time_reading": [*time.reading(rows, lost, registers, params), *lacking]}
-    shown = time.at_years(table)
-    return {
-        "curves": time.curves(table, lacking), "incidence": Drawn(table=shown, lacking=tuple(lacking)),
-        "renewal": time.ended(registers, rows, params), "leaving": time.leaving(registers, rows, params),
-        "time_reading": [*time.reading(rows, lost, registers, params), *lacking],
-    }  # fmt: skip
+        happened = bool((rows["event"] != "").any())
+        none = time.few_ends() if happened else time.nothing_happened(registers, params)
+        return found | {"curves": none, "incidence": none}
+    shown = Drawn(table=time.at_years(table), lacking=tuple(lacking))
+    return found | {"curves": time.curves(table, lacking), "incidence": shown}
 
 
 def _without(found: Drawn | Refused, *columns: str) -> Drawn | Refused:

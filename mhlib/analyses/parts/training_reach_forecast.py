@@ -131,12 +131,13 @@ def futures(past: Past, renewed: Flow | float, *, seed: int, n_sim: int = N_SIM)
     ones are added. `renewed` is a share, or the flow from which it is drawn.
     """
     rng = np.random.default_rng(seed)
-    # One draw of a rate for all terms that rest on the same past.
+    # One draw of a rate for all terms that rest on the same past: such terms go up and down together.
     rates: dict[Flow, np.ndarray] = {}
+    added = _arriving(past.new, rng, n_sim)
     share = renewed.drawn_rates(rng, n_sim, sure=False) if isinstance(renewed, Flow) else np.full(n_sim, float(renewed))
     old, fresh, undue = np.full(n_sim, past.stock), np.zeros(n_sim, dtype=np.int64), past.stock
     paths = np.empty((n_sim, len(past.due)))
-    for t, (leave, new, due) in enumerate(zip(past.leave, past.new, past.due, strict=True)):
+    for t, (leave, due) in enumerate(zip(past.leave, past.due, strict=True)):
         if leave not in rates:
             rates[leave] = leave.drawn_rates(rng, n_sim, sure=False)
         gone = leave.drawn_events(rng, old + fresh, rates[leave])
@@ -144,9 +145,18 @@ def futures(past: Past, renewed: Flow | float, *, seed: int, n_sim: int = N_SIM)
         old, fresh = old - gone_old, fresh - (gone - gone_old)
         ends = rng.hypergeometric(due, undue - due, old)
         old, undue = old - ends, undue - due
-        fresh = fresh + rng.binomial(ends, share) + new.drawn(rng, n_sim, 1, sure=False)[:, 0]
+        fresh = fresh + rng.binomial(ends, share) + added[:, t]
         paths[:, t] = old + fresh
     return paths
+
+
+def _arriving(new: tuple[Arrivals, ...], rng: np.random.Generator, n_sim: int) -> np.ndarray:
+    """New certificates, shape (n_sim, terms)."""
+    added = np.empty((n_sim, len(new)), dtype=np.int64)
+    for one in dict.fromkeys(new):
+        at = [t for t, other in enumerate(new) if other == one]
+        added[:, at] = one.drawn(rng, n_sim, len(at), sure=False)
+    return added
 
 
 def forecast(registers: Registers, params: Params) -> Drawn | Refused:

@@ -159,7 +159,7 @@ def day_of(given: date) -> pd.Timestamp:
 
 def year_of(day: pd.Timestamp) -> float:
     """A day as a number on an axis of years."""
-    return day.year + (day.dayofyear - 1) / 365.25
+    return day.year + (day.day_of_year - 1) / 365.25
 
 
 def without_calendar() -> Refused:

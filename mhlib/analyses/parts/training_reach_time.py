@@ -125,6 +125,16 @@ def nothing_happened(registers: Registers, params: Params) -> Refused:
     )  # fmt: skip
 
 
+def few_ends() -> Refused:
+    """No curve of so few that it would tell of single people."""
+    return Refused(
+        "few_ends",
+        message("Fewer than {least} certificates of any level have met with the same end: a curve would tell of single people.",
+                least=LEAST),
+        message("More terms of departures and renewals."),
+    )  # fmt: skip
+
+
 def curves(table: pd.DataFrame, lacking: list[Message]) -> Drawn:
     """A line each end and level."""
     shown = pd.DataFrame({"group": [f"{cause}_{level}" for cause, level in zip(table["cause"], table["level"], strict=True)],
@@ -168,7 +178,7 @@ def ended(registers: Registers, rows: pd.DataFrame, params: Params) -> Drawn | R
 def leaving(registers: Registers, rows: pd.DataFrame, params: Params) -> Drawn | Refused:
     """Who leaves faster, among holders of the certificate that most hold: ratios of hazards, exploratory."""
     own = rows[rows["level"] == registers.broad]
-    names = _covariates(own)
+    names, follow = _covariates(own)
     n = int((own["event"] == "left").sum())
     if not names or n < EVENTS_A_COVARIATE * len(names):
         return Refused(
@@ -188,11 +198,15 @@ def leaving(registers: Registers, rows: pd.DataFrame, params: Params) -> Drawn |
     table = table.drop(columns=["estimate", "conf_low", "conf_high"])
     names = {"hazard_ratio": "estimate", "ratio_low": "conf_low", "ratio_high": "conf_high"}
     table = table.rename(columns=names)[["group", "term", "estimate", "conf_low", "conf_high", "p_value", "n_used"]]
-    return Drawn(table=table, rule=1.0, axis=message("leaving: ratio of hazards to the others (1: as fast)"))
+    return Drawn(table=table, rule=1.0, axis=message("leaving: ratio of hazards to the others (1: as fast)"),
+                 lacking=(message("{n} groups follow from the others and are left out.", n=follow),) if follow else ())  # fmt: skip
 
 
-def _covariates(own: pd.DataFrame) -> dict[str, pd.Series]:
-    """Psychology teachers, class heads, schools in town, and school levels but the most common, where they vary."""
+def _covariates(own: pd.DataFrame) -> tuple[dict[str, pd.Series], int]:
+    """Psychology teachers, class heads, schools in town, and school levels but the most common, where they vary.
+
+    What follows from those before it is left out; how many is the second value.
+    """
     found = {"post_psych": own["role"].isin(["psych_ft", "psych_pt"]), "post_head": own["role"] == "head"}
     if "level_of_school" in own:
         found["urban_yes"] = own["urban"]
@@ -200,9 +214,13 @@ def _covariates(own: pd.DataFrame) -> dict[str, pd.Series]:
         found |= {f"level_{name}": own["level_of_school"] == name for name in sorted(own["level_of_school"].dropna().unique())
                   if name != common}  # fmt: skip
     numbers = {name: column.astype("boolean").fillna(False).astype(float) for name, column in found.items()}
-    return {
-        name: column for name, column in numbers.items() if min(column.sum(), (1 - column).sum()) >= EVENTS_A_COVARIATE
-    }
+    names = [name for name, column in numbers.items() if min(column.sum(), (1 - column).sum()) >= EVENTS_A_COVARIATE]
+    kept: list[str] = []
+    for name in names:
+        columns = np.column_stack([np.ones(len(own)), *(numbers[one] for one in [*kept, name])])
+        if np.linalg.matrix_rank(columns.T @ columns) == len(kept) + 2:
+            kept.append(name)
+    return {name: numbers[name] for name in kept}, len(names) - len(kept)
 
 
 def reading(rows: pd.DataFrame, lost: int, registers: Registers, params: Params) -> list[Message]:
