@@ -211,6 +211,15 @@ def test_next_steps_stand_in_the_order_of_names_and_not_of_figures(burden):
     assert f"train the {train['numerator'].sum():,} of {train['denominator'].sum():,}" in said(burden.actions)
 
 
+def test_districts_stand_where_the_register_names_them(town, tmp_path, monkeypatch):
+    params, data = written(town, tmp_path, monkeypatch)
+    school = data.data.tables["school"]
+    data.data.tables["school"] = school.assign(district=np.resize(np.array(["west", "east"], object), len(school)))
+    table = training_burden.section(data, params).by_district.table
+    assert list(dict.fromkeys(table["group"])) == ["east", "west"]
+    assert table[table["term"] == "next_train"]["denominator"].sum() == len(data.teachers)
+
+
 @pytest.mark.parametrize(
     ("gone", "field", "code"),
     [("workload", "absence", "no_table"), ("leaver", "leaving", "no_table"), ("training_enrolment", "dropout", "no_table"),
@@ -422,6 +431,7 @@ def test_four_tests_give_the_months_until_the_gain_is_small(tmp_path, monkeypatc
     assert table.loc["decay_exponential", "conf_low"] < truth < table.loc["decay_exponential", "conf_high"]
     assert {"x", "y", "low", "high", "n_used"} <= set(cost.decay.table) and cost.decay.table["x"].max() == 12
     assert table["n_used"].eq(720).all()
+    assert "do not follow this shape: loses the same amount" in said(cost.refresher.lacking)
 
 
 def test_a_gain_that_never_was_needs_no_refresher(tmp_path, monkeypatch):

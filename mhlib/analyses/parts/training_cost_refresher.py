@@ -19,6 +19,10 @@ if TYPE_CHECKING:
     from mhlib.analyses.teacher_training import Params
 
 SHAPES = ("exponential", "linear")
+WORDS = {
+    "exponential": message("loses the same share each month"),
+    "linear": message("loses the same amount each month"),
+}
 
 
 def gains(training: Training, params: Params) -> tuple[list[float], np.ndarray, np.ndarray, float, int] | Refused:
@@ -81,7 +85,8 @@ def refresher(training: Training, params: Params) -> Drawn | Refused:
                             "again.", last=f"{last:g}"))  # fmt: skip
     if any(math.isinf(one.conf_high) for one in known.values()):
         said.append(message("A dash stands for no limit: a fall is not told from none."))
-    said += [one.fit.detail for one in known.values() if not one.fit.passed]
+    said += [message("The gains do not follow this shape: {shape}.", shape=WORDS[shape])
+             for shape, one in known.items() if not one.fit.passed]  # fmt: skip
     return Drawn(table=pd.DataFrame(rows), lacking=tuple(said))
 
 

@@ -80,7 +80,7 @@ def known(found: object) -> Known | None:
     )
     low, high = getattr(found, "conf_low", math.nan), getattr(found, "conf_high", math.nan)
     numbers = (float(value), float(low), float(high))
-    return None if any(math.isnan(one) for one in numbers) else Known(*numbers, int(getattr(found, "n_used", 0)))
+    return None if not all(math.isfinite(one) for one in numbers) else Known(*numbers, int(getattr(found, "n_used", 0)))
 
 
 def why_not(found: object) -> Message:
