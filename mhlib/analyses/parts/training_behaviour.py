@@ -103,7 +103,7 @@ def _changes(
     if refused := change.comparison_refusal(training, cases):
         return dict.fromkeys(names, refused) | found, []
     fit = change.fitted(cases, params, "named", weights="weight")
-    found["gained"] = change.effect_of(fit, n_used=len(cases))
+    found["gained"] = gained(cases, params, fit)
     found["estimate"] = _estimates(has, training, params, None, {"naming_gain": fit})
     cells = positive.groupby(["school_pid", "wave", "treated"], observed=True)["named"].agg(["mean", "size"])
     cells = cells.reset_index().rename(columns={"mean": "y", "size": "n"})
@@ -112,6 +112,12 @@ def _changes(
     found |= {"event": figure, "event_table": change.event_table(figure), "pretrend": change.pretrend(study),
               "honest": change.honest(study, POINTS), "dose": dose(positive, has.named, training, params)}  # fmt: skip
     return found, [_missed_check(cases), *change.checks_of(fit, study.main, study)]
+
+
+def gained(cases: pd.DataFrame, params: Params, fit: object = None) -> Effect | Refused:
+    """Change in the share of all cases named, trained less not yet trained: interviewed cases stand for all by ``weight``."""
+    fit = change.fitted(cases, params, "named", weights="weight") if fit is None else fit
+    return change.effect_of(fit, n_used=len(cases))
 
 
 def _before_after(cases: pd.DataFrame, params: Params) -> Drawn | Refused:

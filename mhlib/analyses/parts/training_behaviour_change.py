@@ -11,6 +11,7 @@ import pandas as pd
 
 from mhlib.analyses.parts.outcome_effect import Effect
 from mhlib.analyses.parts.outcome_names import in_words
+from mhlib.analyses.parts.outcome_rollout_schools import attempt
 from mhlib.analyses.parts.sections import Drawn, tried
 from mhlib.analyses.parts.training import Training, without_comparison
 from mhlib.analyses.parts.training_behaviour_rows import ARMS
@@ -74,21 +75,36 @@ def row_of(fit: ClusterRobustResult, term: str = "effect", scale: float = 1.0) -
 
 def effect_of(fit: ClusterRobustResult | Refused, *, n_used: int, sd: float = math.nan, method: Message = METHOD,
               ) -> Effect | Refused:  # fmt: skip
-    """The change that training made, as the record that the answer and the lights read."""
+    """The change that training made, as the record that the answer and the lights read; refused without its interval."""
     if isinstance(fit, Refused):
         return fit
     row, refused = row_of(fit), fit.refusals.get("effect")
+    if refused and math.isnan(row["conf_low"]):
+        return too_few(refused)
     return Effect(
         **row, sd=sd, g=row["estimate"] / sd, g_low=row["conf_low"] / sd, g_high=row["conf_high"] / sd, n_used=n_used,
         n_clusters=fit.n_clusters, method=method, p_refused=in_words(refused) if refused else None,
     )  # fmt: skip
 
 
+def too_few(refused: Refused) -> Refused:
+    """No change without its interval."""
+    return Refused(
+        refused.code,
+        message(
+            "Too few schools, or too few interviews below the cut-off, carry the change: its error cannot be trusted."
+        ),
+        message("More schools of both arms, and interviews of more pupils below the cut-off."),
+    )
+
+
 def shown(
     fit: ClusterRobustResult, term: str, *, n_used: int, scale: float = 1.0, of: str = "effect"
-) -> dict[str, object]:
+) -> dict[str, object] | Refused:
     """A row of a table of estimates; no estimate stands without its interval."""
     row = row_of(fit, of, scale)
+    if math.isnan(row["conf_low"]):
+        return too_few(fit.refusals[of])
     kept = {name: row[name] for name in NUMBERS if name != "std_error"}
     return {"term": term, **kept, "n_units": fit.n_clusters, "n_used": n_used}
 
@@ -101,6 +117,8 @@ def every_school_alike(
                   conf_level=params.conf_level)  # fmt: skip
     if isinstance(found, Refused):
         return found
+    if math.isnan(found.conf_low):
+        return too_few(found.refusals["effect"])
     numbers = {
         name: getattr(found, name) * (1 if name in ("df", "p_value") else scale)
         for name in NUMBERS
@@ -131,13 +149,13 @@ def within_arms(
 def studied(cells: pd.DataFrame, params: Params, *, n_used: int, scale: float = 1.0) -> Study:
     """Event study of school by wave cells (``y``, ``n``); schools that lack a wave are left out and counted."""
     first = np.where(cells["treated"] == 1, params.named_from_wave, 0)
-    main = tried(
+    main = attempt(
         did_staggered, cells.assign(y=scale * cells["y"], first=first), outcome="y", unit="school_pid", time="wave",
         first_treated="first", weights="n", compare=False, conf_level=params.conf_level,
     )  # fmt: skip
     if isinstance(main, Refused):
         return Study(main=main, leads=main, bounds=main, checks=(), n_used=n_used)
-    found = tried(_trends, main, params)
+    found = attempt(_trends, main, params)
     leads, bounds, checks = (found, found, ()) if isinstance(found, Refused) else found
     return Study(main=main, leads=leads, bounds=bounds, checks=checks, n_used=n_used)
 

@@ -19,6 +19,11 @@ if TYPE_CHECKING:
 MENTORS = "head"
 # Difference of the shares interviewed beyond which interviews are taken to hang on naming.
 MUCH = 0.05
+# Share of interviews whose band is that of the cut-off, below which they were drawn by another one.
+DRAWN_BY = 0.98
+ANOTHER_CUTOFF = message(
+    "Pupils were not drawn for interviews by this cut-off, so it cannot be looked at whether naming made a difference."
+)
 
 
 def independence(has: Naming) -> Check | Refused:
@@ -34,6 +39,8 @@ def independence(has: Naming) -> Check | Refused:
         return Check(
             name, None, message("Who could have been interviewed is not in the source, so this cannot be looked at.")
         )
+    if has.drawn_by_cutoff < DRAWN_BY:
+        return Check(name, None, ANOTHER_CUTOFF)
     seen = has.interviews[has.interviews["positive"] == 1].groupby("named").size().reindex([0.0, 1.0], fill_value=0)
     there = positives.groupby("named").size().reindex([0.0, 1.0], fill_value=0)
     if there.min() < 30:
@@ -76,11 +83,18 @@ def dose(cases: pd.DataFrame, named: pd.DataFrame, training: Training, params: P
         if part.groupby("school_pid")["dose"].nunique().max() < 2 or part["school_pid"].nunique() < 2:
             continue
         fit = change.fitted(part, params, "named", model="y ~ dose + C(wave)", absorb="school_pid")
-        if isinstance(fit, Refused):
-            lacking.append(fit.why)
-            continue
         # A tenth more of the class teachers, in percentage points.
-        found.append(change.shown(fit, term, n_used=len(part), scale=10.0, of="dose"))
+        row = fit if isinstance(fit, Refused) else change.shown(fit, term, n_used=len(part), scale=10.0, of="dose")
+        if isinstance(row, Refused):
+            lacking.append(row.why)
+        else:
+            found.append(row)
+    if not found and lacking:
+        return Refused(
+            "few_degrees_of_freedom",
+            lacking[0],
+            message("More schools of both arms, and class teachers trained in turn."),
+        )
     if not found:
         return Refused(
             "one_dose",

@@ -38,6 +38,8 @@ class Naming:
         As :func:`screens`, with ``named``, ``treated``, ``post``.
     interviews : DataFrame, one row a pupil and wave
         ``named``, ``case``, ``positive`` (1.0 screen-positive, as sampled), ``weight`` (one over the chance of an interview).
+    drawn_by_cutoff : float
+        Share of the interviews that were drawn as screen-positive or -negative as `cutoff` has it; NaN without answers.
     n_repeated, n_unplaced, n_unweighted : int
         Nominations of a pupil already named in the wave; nominations of schools without a known arm; interviews without
         result or usable chance.
@@ -47,6 +49,7 @@ class Naming:
     enrolled: pd.DataFrame | None
     screened: pd.DataFrame | None
     interviews: pd.DataFrame | None
+    drawn_by_cutoff: float
     n_repeated: int
     n_unplaced: int
     n_unweighted: int
@@ -152,14 +155,24 @@ def naming(training: Training, params: Params) -> Naming | Refused:
     named = marked(first[["pupil_pid", "school_pid", "wave", "named_on"]], training, params)
     keys = {wave: set(part["pupil_pid"]) for wave, part in first.groupby(first["wave"].astype(int))}
     screened = screens(training, params.cutoff)
+    interviews, n_unweighted = _interviews(training)
+    drawn_by = np.nan if screened is None or interviews is None else _drawn_by(interviews, screened)
+    if interviews is not None:
+        named_too = _is_named(interviews, keys)
+        interviews = marked(interviews.drop(columns="pupil_pid").assign(named=named_too), training, params)
     if screened is not None:
         named_too = _is_named(screened, keys)
         screened = marked(screened.drop(columns="pupil_pid").assign(named=named_too), training, params)
-    interviews, n_unweighted = _interviews(training, params, keys)
     return Naming(
-        named=named, enrolled=_enrolled(training, params, named, screened), screened=screened, interviews=interviews,
-        n_repeated=len(given) - len(first), n_unplaced=len(first) - len(named), n_unweighted=n_unweighted,
-    )  # fmt: skip
+        named=named,
+        enrolled=_enrolled(training, params, named, screened),
+        screened=screened,
+        interviews=interviews,
+        drawn_by_cutoff=drawn_by,
+        n_repeated=len(given) - len(first),
+        n_unplaced=len(first) - len(named),
+        n_unweighted=n_unweighted,
+    )
 
 
 def without_nominations() -> Refused:
@@ -180,7 +193,18 @@ def _is_named(rows: pd.DataFrame, keys: dict[int, set]) -> np.ndarray:
     return found
 
 
-def _interviews(training: Training, params: Params, keys: dict[int, set]) -> tuple[pd.DataFrame | None, int]:
+def _drawn_by(interviews: pd.DataFrame, screened: pd.DataFrame) -> float:
+    """Share of the interviewed whose score lies on the side of the cut-off for which they were drawn."""
+    waves, alike = screened["wave"].to_numpy(dtype=int), []
+    for wave, part in interviews.groupby(interviews["wave"].astype(int)):
+        here = screened[waves == wave]
+        at = pd.Index(here["pupil_pid"]).get_indexer(part["pupil_pid"])
+        side = here["positive"].to_numpy()[at[at >= 0]]
+        alike.append(side == part["positive"].to_numpy()[at >= 0])
+    return float(np.concatenate(alike).mean())
+
+
+def _interviews(training: Training) -> tuple[pd.DataFrame | None, int]:
     wanted = ["pupil_pid", "wave", "school_pid", "sampled", "probability", "case"]
     rows = training.data.read("assessment", columns=wanted)
     if rows is None or rows.empty:
@@ -189,12 +213,13 @@ def _interviews(training: Training, params: Params, keys: dict[int, set]) -> tup
         raise DataError("assessment", f"no column {', '.join(lacking)}", allowed=", ".join(wanted))
     chance = rows["probability"].to_numpy(dtype=float, na_value=np.nan)
     usable = (chance > 0) & (chance <= 1) & rows["case"].notna().to_numpy()
+    if not usable.any():
+        return None, int((~usable).sum())
     kept = rows[usable].assign(
         weight=1 / chance[usable], probability=chance[usable], case=rows.loc[usable, "case"].astype(float),
         positive=(rows.loc[usable, "sampled"] == "positive").astype(float),
     )  # fmt: skip
-    kept = kept.assign(named=_is_named(kept, keys)).drop(columns=["sampled", "pupil_pid"])
-    return marked(kept, training, params), int((~usable).sum())
+    return kept.drop(columns="sampled").reset_index(drop=True), int((~usable).sum())
 
 
 def _enrolled(
