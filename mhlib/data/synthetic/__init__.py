@@ -17,7 +17,7 @@ from mhlib.errors import ParamsError
 
 __all__ = ["GENERATOR_VERSION", "PACKS", "SCALES", "Manifest", "is_current", "simulate"]
 
-GENERATOR_VERSION = 2
+GENERATOR_VERSION = 3
 SEED = 20260901
 # Schools and pupils at a time; `province` is 77 prefectures of one wave, `minimal` two files of a county.
 SCALES = {"city": (129, 130_000), "small": (6, 3_000), "province": (129, 130_000), "minimal": (12, 9_000)}

@@ -80,7 +80,8 @@ class Tier:
 CASCADE = {"city": Tier(0.02, 1.60), "town": Tier(0.08, 1.40), "school": Tier(0.25, 1.22), "class": Tier(0.65, 0.97)}
 # Distance between cases and others in SD of the evidence (d'), and the criterion, in judging vignettes.
 VIGNETTES = {"untrained": 1.0, "trained": 1.5, "criterion": 0.25}
-ROLE_PLAY = {"icc": 0.75}
+# Two raters: agreement of their scores, and the chance that a critical error is noted when it is there and when not.
+ROLE_PLAY = {"icc": 0.85, "error_seen": 0.90, "error_imagined": 0.03}
 # Chance that a teacher names a case, and a pupil who is none, before and after the school's training.
 NOMINATION = {"case_before": 0.25, "case_after": 0.40, "other_before": 0.030, "other_after": 0.030}
 FAMILY_EFFECT = 0.20

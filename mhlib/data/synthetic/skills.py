@@ -77,13 +77,14 @@ def role_plays(seed: int, tested: pd.DataFrame) -> pd.DataFrame:
     n = min(len(tested), max(40, round(SHARE_PLAYING * len(tested))))
     who = tested["teacher_pid"].sample(n=n, random_state=rng).to_numpy()
     skill = rng.normal(0, np.sqrt(planted.ROLE_PLAY["icc"]), n)
+    wrong = rng.random(n) < norm.cdf(-1.2 - 0.8 * skill)
     parts = []
     for rater in ("a", "b"):
         seen = skill + rng.normal(0, np.sqrt(1 - planted.ROLE_PLAY["icc"]), n)
-        wrong = rng.random(n) < norm.cdf(-1.2 - 0.8 * skill)
+        noted = rng.random(n) < np.where(wrong, planted.ROLE_PLAY["error_seen"], planted.ROLE_PLAY["error_imagined"])
         parts.append(pd.DataFrame({
             "teacher_pid": who, "rater": rater, "score": np.clip(np.round(12 + 3 * seen), 0, 20).astype("int8"),
-            "critical_error": wrong.astype("int8"),
+            "critical_error": noted.astype("int8"),
         }))  # fmt: skip
     return pd.concat(parts, ignore_index=True)
 
