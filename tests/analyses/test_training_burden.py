@@ -483,6 +483,7 @@ def coverage(low, high) -> Drawn:
         ("pupils", "effect", effect(-0.2, 0.05), "pupils", "good"),
         ("pupils", "effect", effect(0.2, 0.05), "pupils", "bad"),
         ("pupils", "effect", effect(0.0, 0.05), "pupils", "watch"),
+        ("pupils", "effect", effect(0.0, 0.01), "pupils", "bad"),
         ("cascade", "share", effect(0.61, 0.02), "cascade", "good"),
         ("cascade", "share", effect(0.30, 0.02), "cascade", "bad"),
         ("cascade", "share", effect(0.50, 0.02), "cascade", "watch"),
@@ -525,10 +526,11 @@ def test_the_answer_says_what_each_level_found(city, bare, burden):
     params = city[0]
     full = SimpleNamespace(**vars(bare) | {
         "burden": burden, "skill": SimpleNamespace(gained=effect(0.5, 0.1)), "behaviour": SimpleNamespace(gained=effect()),
-        "pupils": SimpleNamespace(effect=effect(0.0, 0.05)), "cascade": SimpleNamespace(share=effect(0.61, 0.02)),
+        "pupils": SimpleNamespace(effect=effect(0.0, 0.01)), "cascade": SimpleNamespace(share=effect(0.61, 0.02)),
         "reach": SimpleNamespace(coverage=coverage(0.92, 0.96)), "cost": training_cost.section(city[1], params)})  # fmt: skip
     text = said(training_answer.sentences(full, params))
-    for words_wanted in ("d' rose by 0.50", "of all cases, 15.0%", "did not change visibly", "0.61 (0.57 to 0.65) arrives",
+    for words_wanted in ("d' rose by 0.50", "of all cases, 15.0%", "No effect on pupils is shown",
+                         "0.05 standard deviations or more is ruled out", "0.61 (0.57 to 0.65) arrives",
                          "No more burden", "yuan a teacher", "94.0%"):  # fmt: skip
         assert words_wanted in text
     assert (
@@ -557,7 +559,7 @@ def test_every_name_that_is_shown_is_known(city, burden):
 @pytest.mark.parametrize("randomised", [True, False])
 def test_the_checklist_of_the_levels_follows_that_of_the_trial(randomised):
     items = training_checklist.checklist(randomised=randomised, levels=True)
-    assert [item.number for item in items] == [str(at) for at in range(1, 36)]
+    assert [item.number for item in items] == [str(at) for at in range(1, 37)]
     assert all(item.section or item.lacking for item in items)
     assert {item.section for item in items[27:]} >= {
         "What it cost",

@@ -5,7 +5,17 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from mhlib.analyses.parts import training_said
-from mhlib.analyses.parts.training_verdict import LEVELS, covered, known, listed, rounded, slot, states
+from mhlib.analyses.parts.training_verdict import (
+    LEVELS,
+    PUPILS_FROM,
+    covered,
+    known,
+    listed,
+    rounded,
+    ruled_out,
+    slot,
+    states,
+)
 from mhlib.findings import Estimate, Message, Refused, message
 
 if TYPE_CHECKING:
@@ -63,18 +73,20 @@ def _pupils(result: TrainingResult) -> list[Message]:
     one = known(found)
     if one is None:
         return []
-    if one.low <= 0 <= one.high:
-        return [message("Pupils' distress did not change visibly with the training of their teachers: {value} (below 0 is better).",
-                        value=one.shown)]  # fmt: skip
     if one.high < 0:
-        return [
-            message(
-                "Pupils have less distress where teachers were trained: {value} (below 0 is better).", value=one.shown
-            )
-        ]
-    return [
-        message("Pupils have more distress where teachers were trained: {value} (below 0 is better).", value=one.shown)
+        return [message("Pupils have less distress where teachers were trained: by {value} points.",
+                        value=Estimate(-one.value, one.n, -one.high, -one.low))]  # fmt: skip
+    if one.low > 0:
+        return [message("Pupils have more distress where teachers were trained: by {value} points.", value=one.shown)]
+    said = [
+        message(
+            "No effect on pupils is shown: their distress differs by {value} points, where below 0 is better.",
+            value=one.shown,
+        )
     ]
+    if ruled_out(found):
+        said.append(message("A gain of {least} standard deviations or more is ruled out.", least=f"{PUPILS_FROM:g}"))
+    return said
 
 
 def _cascade(result: TrainingResult) -> list[Message]:

@@ -76,6 +76,7 @@ LEVELS: tuple[Row, ...] = (
     ("33", message("Overtime, absence and leaving by arm"), BURDEN, message("distress, lessons lost, complaints")),
     ("34", message("Cost: whose, of which year, against what"), COST, message("year of the prices, and who paid")),
     ("35", message("When to train again, and on what evidence"), REFRESH, None),
+    ("36", message("Whom it reached, of how many, and how claims were counted"), REACH, None),
 )  # fmt: skip
 
 

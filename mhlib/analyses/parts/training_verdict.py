@@ -22,6 +22,8 @@ if TYPE_CHECKING:
 
 # Share of those in post who should hold the certificate that most hold.
 COVERED_FROM = 0.90
+# Less distress of pupils than this, in SD, hardly matters even for a whole city.
+PUPILS_FROM = 0.05
 NOT_LOOKED_AT = message("Not looked at.")
 FEW_UNITS = message("Too few units for an interval.")
 LEVELS = {
@@ -132,12 +134,19 @@ def _behaviour(result: TrainingResult, params: Params) -> Light:
 
 def _pupils(result: TrainingResult, params: Params) -> Light:
     found = slot(result, "pupils", "effect")
-    rule = message("good: the whole interval below nought (less distress); bad: above; a null is no proof of no effect")
+    rule = message("good: the whole interval below nought (less distress); bad: above, or a gain of {least} SD is ruled out",
+                   least=f"{PUPILS_FROM:g}")  # fmt: skip
     name, one = message("Pupils are better for it"), known(found)
     if one is None:
         return Light(name, "unknown", why_not(found), rule, False)
-    state = {"good": "bad", "bad": "good"}.get(_side(one), "watch")
-    return Light(name, state, message("{value}; below 0 is better.", value=one.shown), rule, False)
+    state = {"good": "bad", "bad": "good"}.get(_side(one), "bad" if ruled_out(found) else "watch")
+    return Light(name, state, message("{value} points; below 0 is better.", value=one.shown), rule, False)
+
+
+def ruled_out(found: object) -> bool:
+    """Whether the interval leaves no gain of pupils that would matter."""
+    low = getattr(found, "g_low", math.nan)
+    return not math.isnan(low) and low > -PUPILS_FROM
 
 
 def _harms(result: TrainingResult, params: Params) -> Light:
