@@ -24,6 +24,7 @@ CLASS, BURDEN, COST, REFRESH = (
     "What it cost",
     "When to refresh",
 )
+REACH = "Whom the certificates reach"
 
 Row = tuple[str, Message, str, Message | None]
 
