@@ -11,6 +11,7 @@ from mhlib.analyses.parts import training_evaluation as analysis
 from mhlib.analyses.parts import training_reach as reach
 from mhlib.analyses.parts import training_reach_audit as audit
 from mhlib.analyses.parts import training_reach_forecast as ahead
+from mhlib.analyses.parts import training_reach_groups as groups
 from mhlib.analyses.parts import training_reach_time as time
 from mhlib.analyses.parts.sections import Drawn
 from mhlib.analyses.parts.training_reach_registers import day_of, registers_of
@@ -127,11 +128,10 @@ def test_every_step_from_paper_to_person_is_counted_once(town):
 )
 def test_a_claim_is_met_by_people_or_on_paper_only(town, claim, verdict, state):
     # 216 certificates C were issued; T0001 left.
-    params, training, registers = town(tables(), claimed={"C": claim})
+    params, _, registers = town(tables(), claimed={"C": claim})
     assert audit.verdict(registers, "C", claim, AT) == verdict
-    found = reach.section(training, params)
-    assert [light.state for light in found.lights] == [state]
-    row = found.claims.table.iloc[0]
+    assert [light.state for light in audit.lights(registers, params)] == [state]
+    row = audit.claims(registers, params).table.iloc[0]
     assert (row["claimed"], row["numerator"], row["denominator"]) == (claim, 215, 239)
     assert row["verdict_said"] == audit.VERDICTS[verdict]
 
@@ -147,7 +147,8 @@ def test_coverage_counts_those_in_post_and_those_before_the_last_round(town):
     given = tables()
     new = given["teacher"]["teacher_pid"].isin(["T0000", "T0010", "T0020"])
     given["teacher"].loc[new, "hired_on"] = pd.Timestamp("2025-08-20")
-    found = found_in(town, given).coverage.table.set_index(["group", "subgroup"])
+    params, _, registers = town(given)
+    found = audit.coverage(registers, params, AT).table.set_index(["group", "subgroup"])
     assert tuple(found.loc[("certificate_C", "among_all"), ["numerator", "denominator"]]) == (215, 239)
     assert tuple(found.loc[("certificate_C", "among_before"), ["numerator", "denominator"]]) == (215, 236)
     row = found.loc[("certificate_C", "among_all")]
@@ -190,7 +191,8 @@ def test_who_lacks_the_certificate_adds_up(town):
 
 
 def test_few_without_a_certificate_are_not_described(town):
-    assert found_in(town, tables()).composition.code == "few_missing"
+    params, _, registers = town(tables())
+    assert groups.composition(registers, params).code == "few_missing"
 
 
 def test_pupils_for_each_holder_by_hand(town):
@@ -296,7 +298,9 @@ def test_heads_who_leave_twice_as_often_are_found(town):
     head = given["teacher"]["role"] == "head"
     gone = given["teacher"][rng.random(len(head)) < np.where(head, 0.5, 0.2)]
     given["leaver"] = gone[["teacher_pid", "school_pid"]].assign(left_on=pd.Timestamp("2024-08-31"))
-    row = found_in(town, given).leaving.table.set_index("group").loc["post_head"]
+    params, _, registers = town(given)
+    rows, _ = time.spells(registers, params)
+    row = time.leaving(registers, rows, params).table.set_index("group").loc["post_head"]
     assert row["conf_low"] < math.log(0.5) / math.log(0.8) < row["conf_high"] and row["conf_low"] > 1.5
 
 
@@ -355,11 +359,12 @@ def test_the_forecast_names_what_it_cannot_know(town):
 
 
 def test_the_trend_counts_who_was_in_post_then(town):
-    found = found_in(town, tables())
-    rows = found.trend.table.query("certificate == 'certificate_C'").set_index("on_day")
+    params, _, registers = town(tables())
+    trend = time.trend(registers, params)
+    rows = trend.table.query("certificate == 'certificate_C'").set_index("on_day")
     assert rows.loc["2025-02-17", "denominator"] == 240 and rows.loc["2025-09-01", "denominator"] == 239
     assert rows.index[0] == "2023-09-01" and rows.index[-1] == "2026-03-20"
-    assert len(found.trend_curve.table) == len(rows) == 7
+    assert len(time.trend_curve(trend, "C").table) == len(rows) == 7
 
 
 def test_any_day_may_be_asked_for_within_the_records(town):
@@ -399,8 +404,17 @@ def test_without_a_calendar_time_is_refused(town):
 
 
 def test_a_day_early_in_the_records_has_no_forecast(town):
-    found = found_in(town, tables(), as_of="2024-03-20")
+    params, _, registers = town(tables(), as_of="2024-03-20")
+    assert ahead.forecast(registers, params).code == "no_past_flows"
+
+
+def test_a_day_before_the_records_follows_nobody(town):
+    found = found_in(town, tables(), as_of="2022-03-20")
+    assert found.curves.code == "nothing_happened" and found.leaving.code == "few_departures"
     assert found.forecast.code == found.forecast_curve.code == "no_past_flows"
+    assert {check.name.template: check.passed for check in found.checks}[
+        "The day of the report lies within the time that is recorded"
+    ] is False
 
 
 def test_without_schools_roles_remain(town):
@@ -435,10 +449,15 @@ def test_one_level_and_no_claim(town):
 
 
 def test_few_schools_without_a_holder_are_not_counted_out(town):
-    assert found_in(town, tables()).schools_without.code == "few_schools"
+    params, training, registers = town(tables())
+    assert (
+        groups.schools_without(registers, groups.school_counts(registers, training, params), params).code
+        == "few_schools"
+    )
     given = tables()
     given["certificate"] = given["certificate"].query("level == 'C' or teacher_pid == 'T0101'")
-    assert found_in(town, given).pupils.code == "no_holder"
+    params, training, registers = town(given)
+    assert groups.pupils(registers, groups.school_counts(registers, training, params), params).code == "no_holder"
 
 
 def test_who_left_and_was_struck_off_the_roster_still_counts_as_left(town):

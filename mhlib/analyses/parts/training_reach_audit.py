@@ -131,7 +131,10 @@ def lights(registers: Registers, params: Params) -> list[Light]:
         key = verdict(registers, level, claim, day)
         n = steps(registers, level, day)["step_counted"]
         said = message(
-            "{claim} holders are claimed, {n} are counted: {verdict}.", claim=claim, n=Count(n), verdict=VERDICTS[key]
+            "{claim} holders are claimed, {n} are counted: {verdict}.",
+            claim=f"{claim:,}",
+            n=Count(n),
+            verdict=VERDICTS[key],
         )
         found.append(Light(light_name(level), STATES[key], said, RULE, True))
     return found
@@ -188,8 +191,16 @@ def checks(registers: Registers, params: Params) -> list[Check]:
         message("{n} people who left are not on the roster.", n=Count(gone)) if registers.departures
         else message("The source holds no departures."),
     )  # fmt: skip
+    first = registers.recorded_from
+    within = Check(
+        message("The day of the report lies within the time that is recorded"),
+        None if first is None else bool(first <= day),
+        message("The source has no calendar.") if first is None
+        else message("Departures are taken as recorded from {day} on.", day=f"{first:%Y-%m-%d}"),
+    )  # fmt: skip
     return [
         departures,
+        within,
         Check(message("Every certificate belongs to somebody on the roster"), off == 0,
               message("{n} of {all} certificates do not.", n=Count(off), all=Count(len(rows)))),
         Check(message("Every certificate runs out after it was issued"), wrong == 0,

@@ -267,8 +267,10 @@ def schools_without(registers: Registers, table: pd.DataFrame | Refused, params:
         if min(n, len(part) - n) < LEAST:
             small += 1
             continue
-        row = row_of(proportion(n, len(part), conf_level=params.conf_level), "schools_without_holder")
-        rows.append({"group": f"certificate_{expert(registers)}", "subgroup": name, **row})
+        found = proportion(n, len(part), conf_level=params.conf_level)
+        rows.append({"group": f"certificate_{expert(registers)}", "subgroup": name, "n_without": n, "n_schools": len(part),
+                     "term": "schools_without_holder", "estimate": found.proportion, "conf_low": found.conf_low,
+                     "conf_high": found.conf_high})  # fmt: skip
     if not rows:
         return Refused(
             "few_schools",

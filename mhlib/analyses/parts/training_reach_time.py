@@ -17,7 +17,8 @@ if TYPE_CHECKING:
     from mhlib.analyses.teacher_training import Params
 
 DAYS_A_YEAR, DAYS_A_MONTH = 365.25, 365.25 / 12
-CAUSES = ("renewed", "lapsed", "left")
+WORDS = {"renewed": message("renewed in time"), "lapsed": message("ran out"), "left": message("lost with the post")}
+CAUSES = tuple(WORDS)
 # Half-year steps: no single day of leaving is to be read off a curve.
 STEP_MONTHS, SHOWN_YEARS = 6, (2, 3, 4, 5, 6, 7, 8, 9)
 EVENTS_A_COVARIATE = 10
@@ -140,8 +141,17 @@ def curves(table: pd.DataFrame, lacking: list[Message]) -> Drawn:
     shown = pd.DataFrame({"group": [f"{cause}_{level}" for cause, level in zip(table["cause"], table["level"], strict=True)],
                           "x": table["time"] / 12, "y": table["estimate"], "low": table["conf_low"], "high": table["conf_high"],
                           "n_used": table["n_used"]})  # fmt: skip
-    return Drawn(table=shown, x_axis=message("years since the certificate was issued"),
-                 y_axis=message("share to whom it has come"), y_share=True, lacking=tuple(lacking))  # fmt: skip
+    return Drawn(table=shown, x_axis=message("years since the certificate was issued"), y_axis=_what(table),
+                 y_share=True, lacking=tuple(lacking))  # fmt: skip
+
+
+def _what(table: pd.DataFrame) -> Message:
+    """Words of the share; a single line has no legend to name it."""
+    lines = table[["cause", "level"]].drop_duplicates()
+    if len(lines) > 1:
+        return message("share to whom it has come")
+    cause, level = lines.iloc[0]
+    return message("share: {end}, certificate {level}", end=WORDS[cause], level=level)
 
 
 def at_years(table: pd.DataFrame) -> pd.DataFrame:
