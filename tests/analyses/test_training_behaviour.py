@@ -134,6 +134,7 @@ def test_what_was_planted_lies_inside_the_intervals(found):
     estimates = behaviour.estimate.table.set_index("term")
     assert inside(estimates.loc["naming_gain_positive"], 100 * GAIN)
     assert inside(estimates.loc["naming_gain_school"], 100 * GAIN)
+    assert inside(estimates.loc["naming_gain_clean"], 100 * GAIN)
     assert inside(estimates.loc["naming_others"], 0.0)
     assert inside(estimates.loc["naming_rate"], 1000 * 0.2 * GAIN)
 
@@ -191,6 +192,19 @@ def test_waits_and_dose_and_trends_are_given(found):
     honest = behaviour.honest.table
     width = (honest["conf_high"] - honest["conf_low"]).to_numpy()
     assert (np.diff(width) > 0).all()
+
+
+def test_waves_while_training_went_on_are_noticed(found, made, tmp_path, monkeypatch):
+    early = next(one for one in found[2].checks if one.name.template.startswith("Waves before"))
+    assert early.passed is False
+    table = found[2].estimate.table.set_index("term")
+    assert table.loc["naming_gain_clean", "n_used"] < table.loc["naming_gain_positive", "n_used"]
+    late = made[0]["training_event"].assign(held_on=DAYS[START - 1] - pd.Timedelta(days=9))
+    params, data = loaded(tmp_path, made[0] | {"training_event": late}, monkeypatch)
+    result = training_behaviour.section(data, params)
+    assert next(one for one in result.checks if one.name.template.startswith("Waves before")).passed is True
+    assert "naming_gain_clean" not in set(result.estimate.table["term"])
+    assert result.dose.table["term"].to_list()[0] == "naming_dose"
 
 
 def test_pupils_null_is_said_with_what_is_excluded(found):

@@ -12,7 +12,7 @@ from mhlib.analyses.parts import training_behaviour_rates as rates
 from mhlib.analyses.parts.outcome_effect import Effect
 from mhlib.analyses.parts.sections import Drawn
 from mhlib.analyses.parts.training import Training
-from mhlib.analyses.parts.training_behaviour_dose import dose, independence
+from mhlib.analyses.parts.training_behaviour_dose import MUCH, dose, early_check, independence, under_way
 from mhlib.analyses.parts.training_behaviour_rows import Naming, naming, start_refusal, without_interviews
 from mhlib.findings import Check, Count, Estimate, Message, Proportion, Refused, message
 
@@ -104,20 +104,32 @@ def _changes(
         return dict.fromkeys(names, refused) | found, []
     fit = change.fitted(cases, params, "named", weights="weight")
     found["gained"] = gained(cases, params, fit)
-    found["estimate"] = _estimates(has, training, params, None, {"naming_gain": fit})
+    early = under_way(has.named, training, params)
+    found["estimate"] = _estimates(
+        has, training, params, None, {"naming_gain": fit} | _without_early(positive, early, params)
+    )
     cells = positive.groupby(["school_pid", "wave", "treated"], observed=True)["named"].agg(["mean", "size"])
     cells = cells.reset_index().rename(columns={"mean": "y", "size": "n"})
     study = change.studied(cells, params, n_used=len(positive), scale=PERCENT)
     figure = change.event(study, message("difference of the shares named (percentage points)"))
     found |= {"event": figure, "event_table": change.event_table(figure), "pretrend": change.pretrend(study),
               "honest": change.honest(study, POINTS), "dose": dose(positive, has.named, training, params)}  # fmt: skip
-    return found, [_missed_check(cases), *change.checks_of(fit, study.main, study)]
+    return found, [early_check(early), _missed_check(cases), *change.checks_of(fit, study.main, study)]
 
 
 def gained(cases: pd.DataFrame, params: Params, fit: object = None) -> Effect | Refused:
     """Change in the share of all cases named, trained less not yet trained: interviewed cases stand for all by ``weight``."""
     fit = change.fitted(cases, params, "named", weights="weight") if fit is None else fit
     return change.effect_of(fit, n_used=len(cases))
+
+
+def _without_early(cases: pd.DataFrame, early: pd.Series | None, params: Params) -> dict[str, object]:
+    """The change among screen-positive cases without the waves before in which training had begun; nothing if there are none."""
+    waves = [] if early is None else list(early.index[early >= MUCH])
+    kept = cases[~cases["wave"].isin(waves)]
+    if not waves or kept["post"].nunique() < 2:
+        return {}
+    return {"naming_gain_clean": change.fitted(kept, params, "named")}
 
 
 def _before_after(cases: pd.DataFrame, params: Params) -> Drawn | Refused:
@@ -143,12 +155,11 @@ def _estimates(
         alike = change.every_school_alike(positive, params, "named", "naming_gain_school", scale=PERCENT)
         fits = fits | {"naming_gain_positive": change.fitted(positive, params, "named"),
                        "naming_others": change.fitted(others, params, "named", weights="weight")}  # fmt: skip
-        sizes = {"naming_gain": len(cases), "naming_gain_positive": len(positive), "naming_others": len(others)}
         for term, fit in fits.items():
             _add(
                 rows,
                 lacking,
-                fit if isinstance(fit, Refused) else change.shown(fit, term, n_used=sizes[term], scale=PERCENT),
+                fit if isinstance(fit, Refused) else change.shown(fit, term, n_used=fit.n_used, scale=PERCENT),
             )
         _add(rows, lacking, alike if isinstance(alike, Refused) else alike | {"n_used": len(positive)})
     if has.enrolled is not None and not change.comparison_refusal(training, has.enrolled):
@@ -157,7 +168,14 @@ def _estimates(
         _add(rows, lacking, fit if isinstance(fit, Refused) else change.shown(fit, "naming_rate", n_used=n, scale=1000))
     if not rows:
         return change.comparison_refusal(training, has.named) or barred or without_interviews()
-    order = ("naming_gain", "naming_gain_positive", "naming_gain_school", "naming_others", "naming_rate")
+    order = (
+        "naming_gain",
+        "naming_gain_positive",
+        "naming_gain_school",
+        "naming_gain_clean",
+        "naming_others",
+        "naming_rate",
+    )
     table = (
         pd.DataFrame(rows).set_index("term").reindex([name for name in order if name in {row["term"] for row in rows}])
     )

@@ -69,6 +69,33 @@ def independence(has: Naming) -> Check | Refused:
     return Check(name, True, detail)
 
 
+def under_way(named: pd.DataFrame, training: Training, params: Params) -> pd.Series | None:
+    """Share of the class teachers of trained schools already trained, by wave before the start; None where days are unknown."""
+    share = trained_share(named, training)
+    if isinstance(share, Refused):
+        return None
+    arms = named.loc[named["treated"] == 1, "school_pid"].unique()
+    before = share[(share["wave"] < params.named_from_wave) & share["school_pid"].isin(arms)]
+    return None if before.empty else before.groupby("wave")["dose"].mean()
+
+
+def early_check(share: pd.Series | None) -> Check:
+    """Whether the waves called before lie before the training."""
+    name = message("Waves before the training lie before it")
+    if share is None:
+        return Check(
+            name,
+            None,
+            message("On which day class teachers were trained is not in the source, so this cannot be looked at."),
+        )
+    detail = message(
+        "Before the last of these waves {percent} of 100 class teachers of trained schools had been at a training event; what they "
+        "did differently by then makes the change look smaller. One row of the table leaves such waves out.",
+        percent=round(100 * float(share.iloc[-1])),
+    )
+    return Check(name, bool(share.max() < MUCH), detail)
+
+
 def dose(cases: pd.DataFrame, named: pd.DataFrame, training: Training, params: Params) -> Drawn | Refused:
     """Share of screen-positive cases named against the share of the school's class teachers trained by then; exploratory.
 

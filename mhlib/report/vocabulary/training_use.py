@@ -38,6 +38,9 @@ TERMS: dict[str, Word] = {
     "naming_gain": Word(message("more cases named (percentage points of all cases)"), "estimate", 1),
     "naming_gain_positive": Word(message("the same of screen-positive cases only"), "estimate", 1),
     "naming_gain_school": Word(message("screen-positive cases, every school alike"), "estimate", 1),
+    "naming_gain_clean": Word(
+        message("screen-positive cases, without the waves while training went on"), "estimate", 1
+    ),
     "naming_others": Word(message("more pupils named who are no case (percentage points)"), "estimate", 2),
     "naming_rate": Word(message("more pupils named of 1,000"), "estimate", 1),
     "agree_positive": Word(message("of the screen-positive, named"), "proportion"),
