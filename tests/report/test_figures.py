@@ -53,6 +53,13 @@ def lines(n, people=MANY, name="sex"):
     return Tidy(pd.DataFrame(rows, columns=["group", "x", "y", "low", "high", "n_used"]), {"mark": 3.0})
 
 
+def funnel(n, people=MANY, name="trainers"):
+    """Groups by size, and one pair of limits."""
+    rows = [{"group": name, "x": 10.0 + at, "y": 0.4242 - at / 100, "n_used": people} for at in range(n)]
+    rows += [{"group": "limits", "x": 10.0, "y": end, "n_used": people} for end in (0.3131, -0.3131) if n]
+    return Tidy(pd.DataFrame(rows, columns=["group", "x", "y", "n_used"]), {"rule": 0.0})
+
+
 def stacked(n, people=MANY, name="1"):
     rows = [{"item": f"{name}{at}", "answer": str(answer), "proportion": share, "n_used": people}
             for at in range(min(n, 40)) for answer, share in ((0, 0.4242), (1, 0.3131), (2, 0.2627))]  # fmt: skip
@@ -127,7 +134,7 @@ def curve(n, people=MANY, name=""):
     )
 
 
-MAKERS = {"forest": forest, "lines": lines, "stacked": stacked, "shares": shares,
+MAKERS = {"forest": forest, "lines": lines, "funnel": funnel, "stacked": stacked, "shares": shares,
           "histogram": histogram, "heat": heat, "reliability": reliability,
           "path": path, "plan": plan, "cutoffs": cutoffs, "studio": studio, "roc": curve}  # fmt: skip
 SMALL = {"one row": {"n": 1}, "all hidden": {"n": 5, "people": FEW}, "Chinese words": {"n": 3, "name": "示范县第九学校寄宿生"},
@@ -318,3 +325,13 @@ def test_the_same_figure_gives_the_same_bytes(report):
     first = report.last["html"]["zh"]
     report.view().figure("one", forest(4), kind="forest", caption="Every cut-off")
     assert report.last["html"]["zh"] == first
+
+
+def test_whole_numbers_have_no_halves_on_the_axis():
+    terms = Tidy(
+        pd.DataFrame({"group": "a", "x": [1.0, 2.0, 3.0], "y": [0.2, 0.9, 1.0], "n_used": MANY}), {"y_share": True}
+    )
+    ax = figures.lines(terms)
+    assert all(tick % 1 == 0 for tick in ax.get_xticks()) and ax.get_ylim()[1] > 1.0
+    halves = Tidy(terms.table.assign(x=[0.5, 1.0, 1.5]), {})
+    assert any(tick % 1 for tick in figures.lines(halves).get_xticks())

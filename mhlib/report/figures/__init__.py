@@ -12,6 +12,7 @@ from mhlib.report.figures import heat as heat_kind
 from mhlib.report.figures import lines as line_kind
 from mhlib.report.figures.bars import histogram, stacked
 from mhlib.report.figures.forest import forest
+from mhlib.report.figures.funnel import KINDS as FUNNEL
 from mhlib.report.figures.heat import heat
 from mhlib.report.figures.lines import lines
 from mhlib.report.figures.parts import Figure
@@ -26,6 +27,7 @@ KINDS = {
     **line_kind.KINDS,
     **bars.KINDS,
     **heat_kind.KINDS,
+    **FUNNEL,
     **PATH,
     **SHARES,
     **STUDIO,

@@ -36,7 +36,14 @@ def lines(result: object, *, ax: object | None = None, data: pd.DataFrame | None
         if wanted:
             axis.set_major_formatter(lambda value, _: f"{100 * value:g}%")
     if getattr(result, "y_share", False) and len(data) and (data["y"].astype(float) >= 0).all():
-        ax.set_ylim(bottom=0)
+        # Room above the highest point, which may be the whole.
+        highest = data[[name for name in ("y", "high") if name in data]].astype(float).max(axis=None)
+        ax.set_ylim(bottom=0, top=1.06 * highest if highest > 0 else None)
+    if len(data) and (data["x"].astype(float) % 1 == 0).all() and not getattr(result, "x_share", False):
+        from matplotlib.ticker import MaxNLocator
+
+        # Terms, weeks and points of a whole-number score have no halves.
+        ax.xaxis.set_major_locator(MaxNLocator(integer=True))
     if data["group"].nunique() > 1:
         below_axis(ax, ncol=2, fontsize=11)
     return ax
