@@ -155,6 +155,17 @@ def test_coverage_counts_those_in_post_and_those_before_the_last_round(town):
     assert row["conf_low"] < row["estimate"] < row["conf_high"] and row["estimate"] == pytest.approx(215 / 239)
 
 
+def test_a_share_of_few_holders_is_not_shown(town):
+    given = tables()
+    given["certificate"] = given["certificate"].query("level == 'C'")
+    few = given["certificate"].iloc[5:12].assign(level="B")
+    given["certificate"] = pd.concat([given["certificate"], few], ignore_index=True)
+    params, _, registers = town(given)
+    for found in (audit.coverage(registers, params, AT), time.trend(registers, params)):
+        assert not found.table.astype(str).eq("certificate_B").any(axis=None) and len(found.lacking) == 1
+    assert len([said for said in audit.reading(registers, params) if "held a valid" in said.template]) == 1
+
+
 def test_groups_differ_by_what_their_shares_differ(town):
     given = tables()
     primary = given["teacher"]["school_pid"].isin(given["school"].loc[given["school"]["level"] == "P", "school_pid"])

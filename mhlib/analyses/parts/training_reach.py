@@ -6,8 +6,6 @@ from dataclasses import dataclass
 from datetime import date
 from typing import TYPE_CHECKING
 
-import pandas as pd
-
 from mhlib.analyses.parts import training_reach_audit as audit
 from mhlib.analyses.parts import training_reach_forecast as ahead
 from mhlib.analyses.parts import training_reach_groups as groups
@@ -116,7 +114,11 @@ def _over_time(registers: Registers, params: Params) -> dict[str, object]:
 
 
 def _without(found: Drawn | Refused, *columns: str) -> Drawn | Refused:
-    return found if isinstance(found, Refused) else Drawn(table=pd.DataFrame(found.table.drop(columns=list(columns))))
+    return (
+        found
+        if isinstance(found, Refused)
+        else Drawn(table=found.table.drop(columns=list(columns)), lacking=found.lacking)
+    )
 
 
 def _nothing(refused: Refused, params: Params) -> ReachSection:

@@ -21,6 +21,8 @@ VERDICTS = {
     "no_certificate": message("the source holds no certificate of this level"),
 }
 RULE = message("good: as many in post with a valid certificate as are claimed")
+# A share of so few, or of all but so few, tells of single people by its interval alone.
+LEAST = 10
 STATES = {"met": "good", "met_on_paper": "watch", "not_met": "bad", "no_certificate": "unknown"}
 
 
@@ -72,18 +74,41 @@ def coverage(registers: Registers, params: Params, day: pd.Timestamp) -> Drawn |
             if isinstance(found, Refused):
                 lacking.append(message("Of one certificate no share can be given: {why}", why=found.why))
                 continue
+            if tells(found):
+                lacking.append(few_holders(level))
+                continue
             rows.append({"group": f"certificate_{level}", "subgroup": name, **row_of(found)})
     if not rows:
-        return Refused("nobody_in_post", message("Nobody of the roster was in post on that day, or all in a single school."),
-                       message("The roster with the day of hiring and the school of everybody."))  # fmt: skip
+        return nobody_in_post()
+    said = [one for at, one in enumerate(lacking) if one not in lacking[:at]]
     return Drawn(
-        table=pd.DataFrame(rows), share=True, axis=message("share with a valid certificate"), lacking=tuple(lacking)
+        table=pd.DataFrame(rows), share=True, axis=message("share with a valid certificate"), lacking=tuple(said)
+    )
+
+
+def nobody_in_post() -> Refused:
+    """No share of nobody, none of a single school, and none of so few that it would tell of single people."""
+    return Refused(
+        "nobody_in_post",
+        message("On that day nobody of the roster was in post, or all in a single school, or too few for a share."),
+        message("The roster with the day of hiring and the school of everybody."),
     )
 
 
 def clustered(covered: pd.Series, school: pd.Series, params: Params) -> object:
     """A share with its interval clustered by school."""
     return tried(proportion, covered.to_numpy(), cluster=school.to_numpy(), conf_level=params.conf_level)
+
+
+def tells(found: object) -> bool:
+    """Whether a share's interval alone would give away how few are with, or without, the certificate."""
+    return 0 < min(found.numerator, found.denominator - found.numerator) < LEAST
+
+
+def few_holders(level: str) -> Message:
+    """What stands for a share that is not shown."""
+    return message("Fewer than {least} people in post are with, or without, certificate {level}: its share is not shown.",
+                   least=LEAST, level=level)  # fmt: skip
 
 
 def row_of(found: object, term: str = "coverage") -> dict[str, object]:
@@ -148,7 +173,7 @@ def reading(registers: Registers, params: Params) -> list[Message]:
         if not found["step_issued"]:
             continue
         share = clustered(held["covered"], held["school_pid"], params)
-        if not isinstance(share, Refused):
+        if not isinstance(share, Refused) and not tells(share):
             said.append(
                 message(
                     "On {day}, {share} of those in post held a valid certificate {level}.",

@@ -10,7 +10,7 @@ import pandas as pd
 
 from mhlib.analyses.parts.sections import Drawn
 from mhlib.analyses.parts.training import Training, without_table
-from mhlib.analyses.parts.training_reach_audit import clustered, row_of
+from mhlib.analyses.parts.training_reach_audit import LEAST, clustered, row_of
 from mhlib.analyses.parts.training_reach_registers import Registers, day_of
 from mhlib.errors import DesignError
 from mhlib.findings import Count, Refused, message
@@ -24,8 +24,6 @@ if TYPE_CHECKING:
     from mhlib.analyses.teacher_training import Params
 
 FEWEST, FEWEST_SCHOOLS = 30, 2
-# A share of so few, or of all but so few, tells of single people by its interval alone.
-LEAST = 10
 GROUPINGS = ("level", "urban", "reach_role")
 
 

@@ -8,7 +8,7 @@ import numpy as np
 import pandas as pd
 
 from mhlib.analyses.parts.sections import Drawn, tried
-from mhlib.analyses.parts.training_reach_audit import clustered, row_of
+from mhlib.analyses.parts.training_reach_audit import LEAST, clustered, few_holders, nobody_in_post, row_of, tells
 from mhlib.analyses.parts.training_reach_registers import Registers, day_of, flows_refusal, year_of
 from mhlib.findings import Count, Message, Refused, message
 from mhlib.stats.monitoring import cause_specific_hazard, cumulative_incidence, proportion
@@ -22,8 +22,6 @@ CAUSES = tuple(WORDS)
 # Half-year steps: no single day of leaving is to be read off a curve.
 STEP_MONTHS, SHOWN_YEARS = 6, (2, 3, 4, 5, 6, 7, 8, 9)
 EVENTS_A_COVARIATE = 10
-# Of fewer events the steps of a curve would tell of single people.
-LEAST = 10
 
 
 def spells(registers: Registers, params: Params) -> tuple[pd.DataFrame, int]:
@@ -264,25 +262,22 @@ def trend(registers: Registers, params: Params) -> Drawn | Refused:
     """Share with a valid certificate on the first day of each term and on the day of the report."""
     if refused := flows_refusal(registers):
         return refused
-    day, rows = day_of(params.as_of), []
+    day, rows, lacking = day_of(params.as_of), [], []
     days = [*(start for start in registers.starts if start < day), day]
     for level in registers.levels:
+        shares = []
         for at in days:
             held = registers.held(level, at)
-            found = clustered(held["covered"], held["school_pid"], params)
-            if not isinstance(found, Refused):
-                rows.append(
-                    {
-                        "certificate": f"certificate_{level}",
-                        "on_day": f"{at:%Y-%m-%d}",
-                        **row_of(found),
-                        "x": year_of(at),
-                    }
-                )
+            shares.append(clustered(held["covered"], held["school_pid"], params))
+        known = [(at, one) for at, one in zip(days, shares, strict=True) if not isinstance(one, Refused)]
+        if any(tells(one) for _, one in known):
+            lacking.append(few_holders(level))
+            continue
+        rows += [{"certificate": f"certificate_{level}", "on_day": f"{at:%Y-%m-%d}", **row_of(one), "x": year_of(at)}
+                 for at, one in known]  # fmt: skip
     if not rows:
-        return Refused("nobody_in_post", message("Nobody of the roster was in post on that day, or all in a single school."),
-                       message("The roster with the day of hiring and the school of everybody."))  # fmt: skip
-    return Drawn(table=pd.DataFrame(rows))
+        return nobody_in_post()
+    return Drawn(table=pd.DataFrame(rows), lacking=tuple(lacking))
 
 
 def trend_curve(found: Drawn | Refused, level: str) -> Drawn | Refused:
@@ -290,6 +285,8 @@ def trend_curve(found: Drawn | Refused, level: str) -> Drawn | Refused:
     if isinstance(found, Refused):
         return found
     table = found.table[found.table["certificate"] == f"certificate_{level}"]
+    if table.empty:
+        return nobody_in_post()
     shown = pd.DataFrame({"group": table["certificate"], "x": table["x"], "y": table["estimate"], "low": table["conf_low"],
                           "high": table["conf_high"], "n_used": table["n_used"]})  # fmt: skip
     return Drawn(
