@@ -6,8 +6,10 @@ import os
 import shutil
 import subprocess
 import tempfile
+from pathlib import Path
 
-from mhlib.workbench import keys
+from mhlib.errors import MhlibError
+from mhlib.workbench import chain, keys, releases
 from mhlib.workbench.workspace import Workspace
 
 LEAST_FREE = 2 * 1024**3
@@ -25,8 +27,27 @@ def findings(workspace: Workspace) -> list[tuple[str, str, bool]]:
     found.append(("synthetic cities", ", ".join(cities) or "none; run: mhlib simulate", True))
     found.append(("message catalogues", *_catalogues()))
     fonts = _chinese_fonts()
+    found.append(("release ledger", *_chain(releases.ledger_file(workspace), "releases")))
+    found.append(("access log", *_chain(releases.access_file(workspace), "accesses")))
     found.append(("Chinese fonts", fonts or "none: reports still carry the text, and readers' machines draw it", True))
     return found
+
+
+def _chain(path: Path, entries: str) -> tuple[str, bool]:
+    """Whether a chain holds; its head is there to be noted outside. A torn line is told and does no harm."""
+    try:
+        amiss = chain.verify(path)
+        broken = [finding for finding in amiss if finding.broken]
+        if broken:
+            return (
+                f"broken at line {broken[0].line}: {broken[0].problem}; keep a copy and find out who changed it",
+                False,
+            )
+        last = chain.head(path)
+    except (MhlibError, OSError) as error:
+        return f"cannot be read ({error.strerror if isinstance(error, OSError) else error.problem})", False
+    torn = "".join(f"; line {finding.line} is torn: {finding.problem}" for finding in amiss)
+    return (f"{last.number} {entries}, whole, head {last.sha256[:16]}" if last.number else "none yet") + torn, True
 
 
 def _writable(folder) -> tuple[str, bool]:
