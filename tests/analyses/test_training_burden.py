@@ -17,7 +17,7 @@ from mhlib.analyses.parts import (
 from mhlib.analyses.parts import training_evaluation as analysis
 from mhlib.analyses.parts.outcome_effect import Effect
 from mhlib.analyses.parts.sections import Drawn
-from mhlib.analyses.parts.training_burden_supervision import bounds_of, term_of
+from mhlib.analyses.parts.training_burden_supervision import bounds_of, share_of, term_of
 from mhlib.analyses.parts.training_cost_certificate import ratio_of_sums
 from mhlib.data.synthetic import training, workforce
 from mhlib.findings import Estimate, Refused, message
@@ -201,6 +201,25 @@ def test_supervision_is_of_every_psychology_teacher_in_post(city, burden):
     mine = autumn[autumn["teacher_pid"].isin(there["teacher_pid"])]["hours"].sum()
     assert burden.supervision_hours.table.iloc[0]["estimate"] == pytest.approx(mine / len(there))
     assert said([burden.supervision.table.iloc[1]["school_term_said"]]) == "spring 2026, so far"
+
+
+def test_a_share_of_four_schools_has_no_interval_and_one_of_five_has():
+    event = pd.Series([1, 0, 0, 1, 1] * 2 + [0, 1, 1, 0, 0] * 2)
+    event.iloc[[0, 1]] = 0, 1
+    four, five = (share_of(event, pd.Series(np.resize(np.arange(n), 20)), 0.95) for n in (4, 5))
+    assert math.isnan(four["conf_low"]) and four["estimate"] == 0.5 and four["numerator"] == 10
+    assert five["conf_low"] < 0.5 < five["conf_high"]
+    assert share_of(event, None, 0.95)["conf_low"] > 0.25
+
+
+def test_three_schools_an_arm_give_differences_without_interval(town, tmp_path, monkeypatch):
+    six = town["training_score"].drop_duplicates("school_pid").groupby("arm").head(3)["school_pid"]
+    score = town["training_score"]
+    params, data = written(town | {"training_score": score[score["school_pid"].isin(six)]}, tmp_path, monkeypatch)
+    found = training_burden.section(data, params)
+    assert math.isnan(found.absence.conf_low) and math.isnan(found.absence.g_low) and found.state[0] == "unknown"
+    assert found.compared.code == "few_degrees_of_freedom" and "Too few units" in said(found.reading)
+    assert found.differences.lacking[0] is found.absence.p_refused.why
 
 
 def test_next_steps_stand_in_the_order_of_names_and_not_of_figures(burden):

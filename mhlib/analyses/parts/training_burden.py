@@ -13,12 +13,11 @@ from mhlib.analyses.parts.outcome_names import in_words
 from mhlib.analyses.parts.sections import Drawn, tried
 from mhlib.analyses.parts.training import Training, without_table
 from mhlib.analyses.parts.training_burden_next import actions, next_by
-from mhlib.analyses.parts.training_burden_supervision import hours, supervised
+from mhlib.analyses.parts.training_burden_supervision import hours, share_of, supervised
 from mhlib.analyses.parts.training_effect import ESTIMAND, METHOD, adjusted, icc_of
 from mhlib.analyses.parts.training_learning import comparison_refusal
 from mhlib.findings import Count, Estimate, Message, Proportion, Refused, message
 from mhlib.stats.effects import cluster_robust, hedges_g_from_model
-from mhlib.stats.monitoring import proportion
 
 if TYPE_CHECKING:
     from mhlib.analyses.teacher_training import Params
@@ -148,6 +147,8 @@ def _effect(training: Training, params: Params, frame: pd.DataFrame) -> Effect |
         conf_level=fit.conf_level,
     )  # fmt: skip
     g = (math.nan,) * 3 if standard is None else (standard.g, standard.conf_low, standard.conf_high)
+    if math.isnan(row["conf_low"]):
+        g = (g[0], math.nan, math.nan)
     return Effect(
         estimate=row["estimate"], std_error=row["std_error"], conf_low=row["conf_low"], conf_high=row["conf_high"],
         df=row["df"], p_value=row["p_value"], sd=sd, g=g[0], g_low=g[1], g_high=g[2], n_used=fit.n_used,
@@ -186,9 +187,9 @@ def _means(training: Training, params: Params, rows: dict[str, pd.DataFrame | Re
 def _interval(training: Training, params: Params, name: str, mine: pd.DataFrame) -> dict[str, float]:
     value = float(mine["y"].mean())
     none = {"estimate": value, "conf_low": math.nan, "conf_high": math.nan}
-    if name == LEAVING and mine[training.cluster].nunique() > 1:
-        share = proportion(mine["y"], cluster=mine[training.cluster], conf_level=params.conf_level)
-        return none | {"conf_low": share.conf_low, "conf_high": share.conf_high}
+    if name == LEAVING:
+        share = share_of(mine["y"], mine[training.cluster], params.conf_level)
+        return none | {"conf_low": share["conf_low"], "conf_high": share["conf_high"]}
     if mine["y"].nunique() < 2:
         return none
     fit = tried(_mean, mine, training.cluster, params.conf_level)
@@ -211,10 +212,10 @@ def _differences(rows: dict[str, object], effects: dict[str, Effect | Refused]) 
 
 def _compared(effects: dict[str, Effect | Refused]) -> Drawn | Refused:
     """All burdens on one scale, deviations of the untrained."""
-    known = {name: one for name, one in effects.items() if isinstance(one, Effect) and not math.isnan(one.g)}
+    known = {name: one for name, one in effects.items() if isinstance(one, Effect) and not math.isnan(one.g_low)}
     if not known:
         first = next(iter(effects.values()))
-        return first if isinstance(first, Refused) else UNKNOWN_SCALE
+        return first if isinstance(first, Refused) else first.p_refused or UNKNOWN_SCALE
     table = [{"group": name, "estimate": one.g, "conf_low": one.g_low, "conf_high": one.g_high, "n_used": one.n_used}
              for name, one in known.items()]  # fmt: skip
     return Drawn(table=pd.DataFrame(table), rule=0.0,
@@ -308,19 +309,8 @@ def dropout(training: Training, params: Params) -> Drawn | Refused:
     ]
     rows = []
     for name, arm, among, event in groups:
+        clusters = None if training.cluster == "teacher_pid" else people.loc[among, training.cluster]
         if among.any() and not (name == "dropout_later" and not training.has_follow_up):
-            rows.append({"term": name, "arm_shown": arm} | _share(training, params, people[among], event[among]))
+            rows.append({"term": name, "arm_shown": arm} | share_of(event[among], clusters, params.conf_level))
     return Drawn(table=pd.DataFrame(rows), lacking=(message("Enrolment is recorded and attendance is not: whoever enrolled and "
                                                             "stayed away counts as trained."),))  # fmt: skip
-
-
-def _share(training: Training, params: Params, people: pd.DataFrame, event: pd.Series) -> dict[str, object]:
-    """Share with its interval, clusters allowed for where there are two or more."""
-    cluster = (
-        None
-        if training.cluster == "teacher_pid" or people[training.cluster].nunique() < 2
-        else people[training.cluster]
-    )
-    found = proportion(event.astype(int), cluster=cluster, conf_level=params.conf_level)
-    return {"numerator": found.numerator, "denominator": found.denominator, "estimate": found.proportion,
-            "conf_low": found.conf_low, "conf_high": found.conf_high}  # fmt: skip

@@ -8,9 +8,8 @@ import pandas as pd
 
 from mhlib.analyses.parts.sections import Drawn
 from mhlib.analyses.parts.training import Training, without_table
-from mhlib.analyses.parts.training_burden_supervision import bounds_of, received
+from mhlib.analyses.parts.training_burden_supervision import bounds_of, received, share_of
 from mhlib.findings import Count, Message, Refused, message
-from mhlib.stats.monitoring import proportion
 
 if TYPE_CHECKING:
     from mhlib.analyses.teacher_training import Params
@@ -36,7 +35,7 @@ def next_by(training: Training, params: Params, column: str) -> Drawn | Refused:
         for name in sorted(at.dropna().unique(), key=lambda one: (LEVELS.index(one) if one in LEVELS else 9, str(one))):
             rows.append(
                 {"group": f"level_{name}" if name in LEVELS else str(name), "term": step}
-                | _share(params, frame[at == name])
+                | share_of(frame.loc[at == name, "due"], frame.loc[at == name, "school_pid"], params.conf_level)
             )
     if not rows:
         return Refused(
@@ -47,13 +46,6 @@ def next_by(training: Training, params: Params, column: str) -> Drawn | Refused:
     return Drawn(
         table=table.sort_values("group", key=lambda names: names.map(order), kind="stable").reset_index(drop=True)
     )
-
-
-def _share(params: Params, frame: pd.DataFrame) -> dict[str, object]:
-    cluster = frame["school_pid"] if frame["school_pid"].nunique() > 1 else None
-    found = proportion(frame["due"].astype(int), cluster=cluster, conf_level=params.conf_level)
-    return {"numerator": found.numerator, "denominator": found.denominator, "estimate": found.proportion,
-            "conf_low": found.conf_low, "conf_high": found.conf_high}  # fmt: skip
 
 
 def _steps(training: Training, params: Params) -> dict[str, pd.DataFrame]:
@@ -77,7 +69,7 @@ def _steps(training: Training, params: Params) -> dict[str, pd.DataFrame]:
 def actions(training: Training, params: Params) -> list[Message]:
     """One sentence a step, over all schools."""
     words = {
-        "next_train": message("Next: train the {due} of {all} teachers who wait."),
+        "next_train": message("Next: train the {due} of {all} teachers tested who still wait."),
         "next_test": message("Next: test the {due} of {all} trained teachers who were not tested later."),
         "next_supervise": message(
             "Next: supervision for the {due} of {all} psychology teachers who had none in the last whole term."

@@ -19,6 +19,8 @@ if TYPE_CHECKING:
 
 PSYCHOLOGY = ("psych_ft", "psych_pt")
 MOST_TERMS = 6
+# Fewer clusters leave fewer than four degrees of freedom.
+FEWEST_UNITS = 5
 # Whoever came or went within so many days of the first day counts as there, or as gone, the whole term.
 SETTLED = pd.Timedelta(days=45)
 
@@ -90,6 +92,14 @@ def received(training: Training, params: Params) -> dict[int, pd.DataFrame] | Re
     return parts
 
 
+def share_of(event: pd.Series, cluster: pd.Series | None, conf_level: float) -> dict[str, object]:
+    """A share as a row; without an interval where fewer than five clusters stand behind it."""
+    few = cluster is not None and cluster.nunique() < FEWEST_UNITS
+    found = proportion(event.astype(int), cluster=None if few else cluster, conf_level=conf_level)
+    row = {"numerator": found.numerator, "denominator": found.denominator, "estimate": found.proportion}
+    return row | {"conf_low": math.nan if few else found.conf_low, "conf_high": math.nan if few else found.conf_high}
+
+
 def supervised(training: Training, params: Params) -> tuple[Drawn | Refused, list[Message]]:
     """Share with supervision at least once in the term, and what is not counted."""
     parts = received(training, params)
@@ -97,11 +107,8 @@ def supervised(training: Training, params: Params) -> tuple[Drawn | Refused, lis
         return parts, []
     today, rows = pd.Timestamp(params.as_of), []
     for term, people in parts.items():
-        cluster = people["school_pid"] if people["school_pid"].nunique() > 1 else None
-        found = proportion((people["y"] > 0).astype(int), cluster=cluster, conf_level=params.conf_level)
-        rows.append({"school_term_said": term_name(term, today), "term": "supervised_once", "numerator": found.numerator,
-                     "denominator": found.denominator, "estimate": found.proportion, "conf_low": found.conf_low,
-                     "conf_high": found.conf_high})  # fmt: skip
+        share = share_of(people["y"] > 0, people["school_pid"], params.conf_level)
+        rows.append({"school_term_said": term_name(term, today), "term": "supervised_once"} | share)
     return Drawn(table=pd.DataFrame(rows)), _others(training, params)
 
 

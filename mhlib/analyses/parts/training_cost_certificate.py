@@ -103,20 +103,23 @@ def _row(term: str, ratio: Ratio, n: int) -> dict[str, object]:
 
 def ratio_of_sums(cost: pd.Series, years: pd.Series, cluster: pd.Series, conf_level: float) -> Ratio | Refused:
     """Sum of cost over sum of years, with Fieller's limits from both means at once (CR2 by cluster)."""
+    # A cost that is the same for everybody has no error; the years alone vary.
     one, none = np.ones(len(cost)), np.zeros(len(cost))
     frame = pd.DataFrame({"y": np.r_[cost, years], "is_cost": np.r_[one, none], "is_years": np.r_[none, one],
                           "unit": np.r_[cluster.to_numpy(object), cluster.to_numpy(object)]})  # fmt: skip
-    fit = cluster_robust("y ~ 0 + is_cost + is_years", frame, cluster="unit", conf_level=conf_level)
+    names = ["is_years"] if cost.nunique() == 1 else ["is_cost", "is_years"]
+    frame = frame[frame[names].sum(axis=1) > 0]
+    fit = cluster_robust(f"y ~ 0 + {' + '.join(names)}", frame, cluster="unit", conf_level=conf_level)
     if isinstance(fit, Refused):
         return fit
-    at = [fit.position(name) for name in ("is_cost", "is_years")]
+    at = [fit.position(name) for name in names]
     df = float(np.nanmin(fit.df[at]))
     if not df >= LEAST_DF:
         return Refused("few_degrees_of_freedom", message("Too few units stand behind it for an interval."),
                        message("Teachers of more schools."))  # fmt: skip
-    found = fieller(
-        fit.estimates[at[0]], fit.estimates[at[1]], fit.covariance[np.ix_(at, at)], df=df, conf_level=conf_level
-    )
+    spread = np.zeros((2, 2))
+    spread[-len(at) :, -len(at) :] = fit.covariance[np.ix_(at, at)]
+    found = fieller(float(cost.mean()), fit.estimates[at[-1]], spread, df=df, conf_level=conf_level)
     if found.bounded:
         return found
     return Refused("no_years_held", message("The years held are not told from none, so a cost a year would have no upper limit."),
