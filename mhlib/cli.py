@@ -17,6 +17,7 @@ app = typer.Typer(
 )  # fmt: skip
 
 Files = Annotated[list[Path], typer.Argument(help="parameter files, e.g. params/demo/*.yml", show_default=False)]
+Report = Annotated[str, typer.Argument(help="set/name, or a path to the report", show_default=False)]
 Set = Annotated[list[str] | None, typer.Option("--set", help="key=value laid over every file; may be repeated")]
 
 
@@ -112,6 +113,40 @@ def index() -> None:
 
     path = write_index(Workspace.here())
     Reporter().say(f"index: {path.relative_to(Workspace.here().root)}")
+
+
+@app.command()
+def review(
+    report: Report,
+    approve: Annotated[
+        bool | None, typer.Option("--approve/--return", help="the decision; without one, what stands is listed")
+    ] = None,
+    by: Annotated[str, typer.Option(help="who decides: two people, neither of them the author")] = "",
+    note: Annotated[str, typer.Option(help="why, in a sentence; name no pupil")] = "",
+) -> None:
+    """Sign a public report off, or return it; an approval holds for these very bytes only."""
+    from mhlib.workbench import review as reviews
+    from mhlib.workbench import review_release
+
+    workspace = Workspace.here()
+    if approve is not None:
+        done = reviews.decide(workspace, report, decision="approve" if approve else "return", by=by, note=note)
+        Reporter().say(f"{done.decision} by {done.by}")
+        for copy in review_release.copies(workspace, report) if not approve else []:
+            Reporter().say(f"a published copy stands: {copy.relative_to(workspace.root)}; take it down if it must go")
+    Reporter().table(*reviews.overview(workspace, report))
+
+
+@app.command()
+def publish(report: Report) -> None:
+    """Copy a public report that two people approved to reports/published/, without its draft mark."""
+    from mhlib.workbench import review_release
+
+    workspace = Workspace.here()
+    done = review_release.release(workspace, report, scan=review_release.scanner())
+    Reporter().say(f"{'published' if done.new else 'published before'}: {done.folder.relative_to(workspace.root)}")
+    if len({one.account for one in done.approvals}) < len(done.approvals):
+        Reporter().say("note: approvals were entered from one account of this machine; the names were taken on trust")
 
 
 @app.command()
