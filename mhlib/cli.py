@@ -150,6 +150,58 @@ def publish(report: Report) -> None:
 
 
 @app.command()
+def pseudonymise(
+    source: Annotated[Path, typer.Argument(metavar="IN", help="a raw extract: CSV (UTF-8 or GB18030), Excel, SPSS, …")],
+    target: Annotated[Path, typer.Argument(metavar="OUT", help="the extract without names, a .csv")],
+    columns: Annotated[
+        list[str], typer.Option(help="numbers to replace, the pupil's first: pupil_pid=学号,school_pid=学校")
+    ],
+    key: Annotated[Path | None, typer.Option(help="file with the key, mode 0600; MHLIB_KEY otherwise")] = None,
+    birth: Annotated[str | None, typer.Option(help="birth date; becomes age_band")] = None,
+    as_of: Annotated[str, typer.Option(help="YYYY-MM-DD: the day on which age is counted")] = "",
+    drop: Annotated[list[str] | None, typer.Option(help="columns to leave out, besides names and addresses")] = None,
+    keep: Annotated[list[str] | None, typer.Option(help="columns of text that name nobody")] = None,
+    domain: Annotated[str, typer.Option(help="other pseudonyms for another purpose, which cannot be joined")] = "",
+    quasi: Annotated[
+        list[str] | None, typer.Option(help="what others may know: school,grade,sex; may be repeated")
+    ] = None,
+    least_k: Annotated[int, typer.Option(min=1, help="refuse to write where a group is smaller")] = 1,
+    force: Annotated[bool, typer.Option(help="write over OUT")] = False,
+) -> None:
+    """Take names, birth dates and numbers out of a raw extract, and say how far it still singles people out."""
+    from mhlib.workbench import ingest
+
+    done = ingest.ingest(
+        source, target, columns=_listed(columns), key=key, birth=birth, as_of=as_of, drop=_listed(drop),
+        keep=_listed(keep), domain=domain, quasi=[_listed([one]) for one in quasi or []], least_k=least_k,
+        force=force, table=Reporter().table,
+    )  # fmt: skip
+    Reporter().say(f"pseudonymise: {target.name} written, {len(done.frame):,} rows, {len(done.frame.columns)} columns")
+
+
+@app.command()
+def anonymity(
+    file: Annotated[Path, typer.Argument(help="an extract without names", show_default=False)],
+    quasi: Annotated[
+        list[str] | None, typer.Option(help="what others may know: school,grade,sex; may be repeated")
+    ] = None,
+    person: Annotated[
+        str | None, typer.Option(help="column that says who is who, where a pupil has several rows")
+    ] = None,
+    min_cell: Annotated[int, typer.Option(min=2, help="fewer people are not told")] = 10,
+    least_k: Annotated[int, typer.Option(min=1, help="end with code 13 where a group is smaller")] = 1,
+) -> None:
+    """Smallest group and share of unique pupils for sets of columns that others may know."""
+    from mhlib.data.readers import read_file
+    from mhlib.workbench import ingest
+
+    ingest.tell_anonymity(
+        read_file(file), [_listed([one]) for one in quasi or []], where=file.name, person=person, min_cell=min_cell,
+        least_k=least_k, table=Reporter().table,
+    )  # fmt: skip
+
+
+@app.command()
 def doctor() -> None:
     """Look at this machine: versions, fonts, rights, data, disk."""
     from mhlib.workbench.doctor import findings
@@ -158,6 +210,11 @@ def doctor() -> None:
     Reporter().table(("what", "finding", "ok"), [(name, text, "yes" if ok else "no") for name, text, ok in found])
     if not all(ok for _, _, ok in found):
         raise typer.Exit(20)
+
+
+def _listed(given: list[str] | None) -> list[str]:
+    """Repeated and comma-separated names as one list."""
+    return [name.strip() for one in given or [] for name in one.split(",") if name.strip()]
 
 
 def _changes(pairs: list[str] | None) -> dict[str, str]:

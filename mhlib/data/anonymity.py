@@ -92,7 +92,8 @@ class AnonymityResult:
             return f"< {self.min_cell} people"
         if 0 < one.n_people - n < self.min_cell:
             return f"all but < {self.min_cell} people"
-        return f"{100 * n / one.n_people:.0f} %"
+        share = 100 * n / one.n_people
+        return f"{share:.0f} %" if share >= 1 else "< 1 %"
 
 
 def anonymity(
@@ -133,6 +134,16 @@ def usual_sets(columns: Sequence[str]) -> list[tuple[str, ...]]:
     if len(found) < 3:
         return [found] if found else []
     return [found, *(tuple(column for column in found if column != left) for left in found)]
+
+
+def lone_columns(frame: pd.DataFrame, *, besides: Sequence[str] = ()) -> list[str]:
+    """Columns in which most rows have a value of their own, such as the second of handing in: each singles out alone."""
+    found = []
+    for name in frame:
+        values = frame[name].dropna() if name not in besides else frame[name][:0]
+        if len(values) and (~values.duplicated(keep=False)).mean() > 0.5:
+            found.append(str(name))
+    return found
 
 
 def _quasi_set(frame: pd.DataFrame, columns: tuple[str, ...], person: str | None, min_cell: int) -> QuasiSet:

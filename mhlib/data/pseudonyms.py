@@ -88,9 +88,9 @@ class PseudonymisedResult:
         """One row a thing done: `what`, `column`, `n`."""
         rows = [("rows", "", self.n_rows), ("rows equal in every column", "", self.n_equal_rows)]
         for name, one in self.columns.items():
-            rows += [("persons", name, one.n_distinct), ("rows without a number", name, one.n_missing),
-                     ("rows beyond a person's first", name, one.n_repeated),
-                     ("persons whose number was written in several ways", name, one.n_rewritten)]  # fmt: skip
+            rows += [("distinct numbers", name, one.n_distinct), ("rows without a number", name, one.n_missing),
+                     ("numbers written in several ways", name, one.n_rewritten)]  # fmt: skip
+            rows += [("rows beyond a person's first", name, one.n_repeated)] if name == next(iter(self.columns)) else []
         rows += [("birth dates that are no day", "", self.n_birth_unreadable),
                  ("birth dates outside 0-100 years", "", self.n_birth_outside)]  # fmt: skip
         rows += [("dropped", name, self.n_rows) for name in self.dropped]

@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from mhlib.data.anonymity import anonymity, usual_sets
+from mhlib.data.anonymity import anonymity, lone_columns, usual_sets
 from mhlib.errors import DataError, DisclosureError
 
 # school A: 12 girls, 1 boy; school B: 11 girls, 11 boys
@@ -28,6 +28,8 @@ def test_nothing_small_is_printed():
     alone = pd.DataFrame({"born": range(40), "n": [*range(35), 0, 0, 0, 0, 0]})
     shown = anonymity(alone, [["born"], ["n"]]).to_frame()
     assert shown["unique"].tolist() == ["100 %", "all but < 10 people"]
+    many = pd.DataFrame({"x": [*range(10), *["same"] * 1190]})
+    assert anonymity(many, [["x"]]).to_frame()["unique"].tolist() == ["< 1 %"]
     assert anonymity(alone[:0], [["born"]]).to_frame()["n_people"].tolist() == ["< 10"]
 
 
@@ -46,6 +48,12 @@ def test_too_small_a_k_is_refused_by_its_columns():
     ) as caught:
         result.require(5, where="out.csv")
     assert caught.value.exit_code == 13
+
+
+def test_columns_that_single_out_by_themselves():
+    frame = pd.DataFrame({"pid": range(9), "at": [*range(7), 0, 0], "sex": ["f", "m", "f"] * 3, "empty": [None] * 9})
+    assert lone_columns(frame, besides=["pid"]) == ["at"]
+    assert lone_columns(frame[:0]) == []
 
 
 def test_unknown_columns_and_empty_sets():
