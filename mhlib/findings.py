@@ -64,6 +64,11 @@ class Check:
     passed: bool | None
     detail: Message
 
+    def __post_init__(self) -> None:
+        # A comparison of arrays gives numpy's own bool, which is neither `False` by identity nor JSON.
+        if self.passed is not None:
+            object.__setattr__(self, "passed", bool(self.passed))
+
 
 @dataclass(frozen=True, slots=True)
 class Refused:

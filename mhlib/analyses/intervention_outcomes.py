@@ -148,6 +148,7 @@ class OutcomesResult:
     design: outcome_design.DesignSection
     flow: outcome_flow.FlowSection
     balance: Drawn | Refused
+    start_units: Drawn | Refused
     start_figure: Drawn | Refused
     start_reading: list[Message]
     power: outcome_power.PowerSection
@@ -192,7 +193,7 @@ def estimate(data: Trial, params: Params) -> OutcomesResult:
     checks = [*check(data, params), *found.checks]
     return OutcomesResult(
         design=design, flow=flow, balance=outcome_start.table(data, params), start_figure=outcome_start.figure(data, params),
-        start_reading=outcome_start.reading(data, params),
+        start_units=outcome_start.units_table(data, params), start_reading=outcome_start.reading(data, params),
         power=outcome_power.section(data, params, flow, checks, found.effect), effect=found.effect,
         strength="weak" if found.threatened else design.strength, primary=found.primary, cutoff=found.cutoff,
         rollout=found.rollout, wedge=found.wedge, series=found.series,

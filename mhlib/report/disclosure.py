@@ -106,7 +106,8 @@ class Gate:
     def _row(self, row: Mapping[str, object], where: str) -> dict[str, object]:
         behind = _people_behind(row, where)
         row = self._without_small_rest(row)
-        return {name: self._cell(name, value, row, behind) for name, value in row.items()}
+        cells = {name: self._cell(name, value, row, behind) for name, value in row.items()}
+        return cells | dict.fromkeys(_told_by_limits(row, cells))
 
     def _without_small_rest(self, row: Mapping[str, object]) -> Mapping[str, object]:
         """Counts whose difference would tell of fewer people than the least cell are hidden together."""
@@ -142,6 +143,14 @@ def kind_of(column: str, row: Mapping[str, object]) -> str:
         return kind
     term = TERMS.get(str(row.get("term")))
     return term.kind if term is not None else "estimate"
+
+
+def _told_by_limits(row: Mapping[str, object], cells: Mapping[str, object]) -> list[str]:
+    """Limits of a share that is hidden: an interval and its denominator give the count back."""
+    hidden = _number(row.get("estimate")) is not None and cells["estimate"] is None
+    if not hidden or kind_of("estimate", row) != "proportion":
+        return []
+    return [name for name in ("conf_low", "conf_high") if name in row]
 
 
 def _three_digits(value: float | None) -> float | None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pandas as pd
 
-from mhlib.analyses.parts import training_evaluation as analysis
+from mhlib.analyses import teacher_training as analysis
 from mhlib.analyses.parts.training import Training, training_of
 from mhlib.data.screening import Provenance
 from mhlib.data.synthetic import planted

@@ -4,8 +4,8 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from mhlib.analyses import teacher_training as analysis
 from mhlib.analyses.parts import training_behaviour, training_pupils
-from mhlib.analyses.parts import training_evaluation as analysis
 from mhlib.analyses.parts.outcome_effect import Effect
 from mhlib.analyses.parts.sections import Drawn
 from mhlib.data.synthetic import planted, simulate, training, workforce

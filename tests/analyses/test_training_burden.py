@@ -7,6 +7,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from mhlib.analyses import teacher_training as analysis
 from mhlib.analyses.parts import (
     training_answer,
     training_burden,
@@ -14,7 +15,6 @@ from mhlib.analyses.parts import (
     training_cost,
     training_verdict,
 )
-from mhlib.analyses.parts import training_evaluation as analysis
 from mhlib.analyses.parts.outcome_effect import Effect
 from mhlib.analyses.parts.sections import Drawn
 from mhlib.analyses.parts.training_burden_supervision import bounds_of, share_of, term_of
@@ -548,7 +548,7 @@ def test_the_answer_says_what_each_level_found(city, bare, burden):
         "pupils": SimpleNamespace(effect=effect(0.0, 0.01)), "cascade": SimpleNamespace(share=effect(0.61, 0.02)),
         "reach": SimpleNamespace(coverage=coverage(0.92, 0.96)), "cost": training_cost.section(city[1], params)})  # fmt: skip
     text = said(training_answer.sentences(full, params))
-    for words_wanted in ("d' rose by 0.50", "of all cases, 15.0%", "No effect on pupils is shown",
+    for words_wanted in ("d' rose by 0.50", "of 100 cases, 15.0", "No effect on pupils is shown",
                          "0.05 standard deviations or more is ruled out", "0.61 (0.57 to 0.65) arrives",
                          "No more burden", "yuan a teacher", "94.0%"):  # fmt: skip
         assert words_wanted in text

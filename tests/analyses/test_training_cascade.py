@@ -6,8 +6,8 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from mhlib.analyses import teacher_training as analysis
 from mhlib.analyses.parts import training_cascade, training_cascade_trainers
-from mhlib.analyses.parts import training_evaluation as analysis
 from mhlib.analyses.parts.training_cascade_gains import tier_gains, tier_rows
 from mhlib.data.synthetic import planted, simulate, training, workforce
 from mhlib.findings import Refused

@@ -7,7 +7,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from mhlib.analyses.parts import training_evaluation as analysis
+from mhlib.analyses import teacher_training as analysis
 from mhlib.analyses.parts import training_reach as reach
 from mhlib.analyses.parts import training_reach_audit as audit
 from mhlib.analyses.parts import training_reach_forecast as ahead

@@ -7,7 +7,7 @@ import pandas as pd
 import pytest
 from scipy.stats import norm
 
-from mhlib.analyses.parts import training_evaluation as analysis
+from mhlib.analyses import teacher_training as analysis
 from mhlib.analyses.parts import training_skill as skill
 from mhlib.analyses.parts.sections import Drawn
 from mhlib.analyses.parts.training_skill_change import changes, contrast_of

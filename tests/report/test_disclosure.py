@@ -56,3 +56,14 @@ def test_counts_whose_difference_is_small_go_together():
 def test_an_unknown_audience():
     with pytest.raises(DisclosureError, match="unknown audience press; public, closed, open_data"):
         Gate.of("press")
+
+
+def test_the_limits_of_a_hidden_share_are_hidden_too():
+    from mhlib.report.vocabulary import TERMS
+
+    term = next(name for name, word in TERMS.items() if word.kind == "proportion")
+    few = {"term": term, "estimate": 4 / 60, "conf_low": 0.02, "conf_high": 0.16, "numerator": 4.0, "denominator": 60.0}
+    many = few | {"estimate": 30 / 60, "numerator": 30.0, "conf_low": 0.38, "conf_high": 0.62}
+    shown = Gate.of("public").frame(pd.DataFrame([few, many]), where="shares").to_dict("records")
+    assert [shown[0][name] for name in ("estimate", "conf_low", "conf_high", "numerator")] == [None] * 4
+    assert None not in (shown[1]["estimate"], shown[1]["conf_low"], shown[1]["conf_high"])

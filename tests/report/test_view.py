@@ -1,5 +1,6 @@
 """What a view shows, gated, in both languages; and that nothing else gets onto the page."""
 
+import json
 from types import SimpleNamespace
 
 import nbformat
@@ -147,3 +148,13 @@ def test_not_even_the_number_of_rows_is_exact(shown):
     view.provenance()
     html = page(shown)
     assert ">125<" in html and ">123<" not in html
+
+
+def test_a_check_from_arrays_is_a_plain_truth_value(shown):
+    checks = [
+        Check(message("a"), np.float64(1) > 0, message("b")),
+        Check(message("c"), np.float64(1) < 0, message("d")),
+    ]
+    assert [check.passed is passed for check, passed in zip(checks, (True, False), strict=True)] == [True, True]
+    open_report(params(), SimpleNamespace(provenance=ORIGIN)).checks(checks)
+    assert json.dumps(shown[-1][view_module.ELEMENT]["frame"])

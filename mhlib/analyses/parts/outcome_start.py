@@ -57,6 +57,12 @@ def table(trial: Trial, params: Params) -> Drawn | Refused:
     return Drawn(table=shown.assign(n_used=min(pupils.arms.values())))
 
 
+def units_table(trial: Trial, params: Params) -> Drawn | Refused:
+    """The same table where it speaks of the means of units; no section where pupils were allocated one by one."""
+    found = table(trial, params)
+    return found if isinstance(found, Drawn) and "g_units" in found.table else other_design()
+
+
 def figure(trial: Trial, params: Params) -> Drawn | Refused:
     """The same distances without their sign, as a love plot; no intervals, for balance is a fact of those analysed."""
     found = table(trial, params)

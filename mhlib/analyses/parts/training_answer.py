@@ -59,13 +59,13 @@ def _behaviour(result: TrainingResult) -> list[Message]:
     if one is None:
         return []
     if one.low > 0:
-        return [message("In trained schools teachers name more of the pupils in need: of all cases, {value} more than in schools that "
-                        "wait.", value=one.share)]  # fmt: skip
+        return [message("In trained schools teachers name more of the pupils in need: of 100 cases, {value} more than in schools that "
+                        "wait.", value=one.of_hundred)]  # fmt: skip
     if one.high < 0:
-        return [message("In trained schools teachers name fewer of the pupils in need: of all cases, {value} against schools that "
-                        "wait.", value=one.share)]  # fmt: skip
-    return [message("It is not shown that teachers name more of the pupils in need: of all cases, {value} more are named in trained "
-                    "schools than in schools that wait.", value=one.share)]  # fmt: skip
+        return [message("In trained schools teachers name fewer of the pupils in need: of 100 cases, {value} against schools that "
+                        "wait.", value=one.of_hundred)]  # fmt: skip
+    return [message("It is not shown that teachers name more of the pupils in need: of 100 cases, {value} more are named in trained "
+                    "schools than in schools that wait.", value=one.of_hundred)]  # fmt: skip
 
 
 def _pupils(result: TrainingResult) -> list[Message]:

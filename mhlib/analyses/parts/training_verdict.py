@@ -63,6 +63,11 @@ class Known:
         return Estimate(self.value, self.n, self.low, self.high)
 
     @property
+    def of_hundred(self) -> Estimate:
+        """A difference of shares as so many of a hundred, which no reader takes for a ratio."""
+        return Estimate(100 * self.value, self.n, 100 * self.low, 100 * self.high, 1)
+
+    @property
     def share(self) -> Proportion:
         """As a percentage."""
         return Proportion(self.value, self.n, self.low, self.high)
@@ -126,7 +131,7 @@ def _behaviour(result: TrainingResult, params: Params) -> Light:
     return Light(
         name,
         _side(one),
-        message("Of all cases, {value} more are named than without the training.", value=one.share),
+        message("Of 100 cases, {value} more are named than without the training.", value=one.of_hundred),
         rule,
         False,
     )

@@ -107,7 +107,8 @@ class ClusterRobustResult:
                 "conf_high": self.conf_high[i],
                 "p_value": self.p_values[i],
                 "df": self.df[i],
-                "statistic": self.estimates[i] / self.std_errors[i],
+                # No error at all (one score, or none within clusters) gives no statistic.
+                "statistic": self.estimates[i] / self.std_errors[i] if self.std_errors[i] > 0 else math.nan,
                 "model_std_error": self.model_errors[i],
                 "n_clusters": self.n_clusters,
                 "n_used": self.n_used,

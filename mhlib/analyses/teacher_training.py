@@ -18,12 +18,20 @@ from typing import Literal, Self
 from pydantic import Field
 
 from mhlib.analyses.parts import (
+    training_answer,
+    training_behaviour,
+    training_burden,
+    training_cascade,
     training_checklist,
     training_checks,
+    training_cost,
     training_design,
     training_flow,
     training_learning,
-    training_said,
+    training_pupils,
+    training_reach,
+    training_skill,
+    training_verdict,
 )
 from mhlib.analyses.parts.sections import Drawn
 from mhlib.analyses.parts.training import Training, training_of
@@ -126,6 +134,13 @@ class TrainingResult:
     design: training_design.DesignSection
     flow: training_flow.FlowSection
     learning: training_learning.LearningSection
+    skill: training_skill.SkillSection
+    cascade: training_cascade.CascadeSection
+    behaviour: training_behaviour.BehaviourSection
+    pupils: training_pupils.PupilsSection
+    reach: training_reach.ReachSection
+    burden: training_burden.BurdenSection
+    cost: training_cost.CostSection
 
 
 def check(data: Training, params: Params) -> list[Check]:
@@ -135,9 +150,13 @@ def check(data: Training, params: Params) -> list[Check]:
 
 def estimate(data: Training, params: Params) -> TrainingResult:
     """Every section of the report."""
+    behaviour = training_behaviour.section(data, params)
     return TrainingResult(
         design=training_design.section(data, params), flow=training_flow.section(data, params),
-        learning=training_learning.section(data, params),
+        learning=training_learning.section(data, params), skill=training_skill.section(data, params),
+        cascade=training_cascade.section(data, params), behaviour=behaviour, pupils=training_pupils.section(data, params),
+        reach=training_reach.section(data, params), burden=training_burden.section(data, params),
+        cost=training_cost.section(data, params, behaviour),
     )  # fmt: skip
 
 
@@ -148,14 +167,24 @@ def sensitivity(data: Training, params: Params) -> Drawn | Refused:
 
 def answer(result: TrainingResult, params: Params) -> list[Message]:
     """The report's first paragraph, sentence by sentence."""
-    return training_said.sentences(result, params)
+    return training_answer.sentences(result, params)
 
 
 def lights(result: TrainingResult, params: Params) -> list[Light]:
     """The verdict line by line."""
-    return training_said.lights(result, params)
+    return training_verdict.lights(result, params)
+
+
+def grades(result: TrainingResult, params: Params) -> Drawn:
+    """Finding and evidence grade of each level, with what lowered it."""
+    return training_verdict.grades(result, params)
+
+
+def next_actions(result: TrainingResult) -> list[Message]:
+    """Next steps, without a ranking of schools or teachers."""
+    return training_answer.next_actions(result)
 
 
 def checklist(data: Training) -> list[Reported]:
     """CONSORT for clusters, or TREND, with what a report on a training must add."""
-    return training_checklist.checklist(randomised=data.randomised)
+    return training_checklist.checklist(randomised=data.randomised, levels=True)
