@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 import unicodedata
+from datetime import date
 
 import pandas as pd
 
@@ -27,6 +28,27 @@ SURNAMES = frozenset(
 )
 # Characters that make a text long; long texts standing once that make a column prose; names that make a column names.
 LONG, OFTEN, FEW_NAMES, SHARE_OF_NAMES = 10, 20, 8, 0.8
+# Distinct days that make a column one of births, and the ages between which pupils are.
+MANY_DAYS, YOUNGEST, ELDEST = 30, 4, 25
+DAY = re.compile(r"(\d{4})[-/.年]?(\d{1,2})(?:[-/.月]?(\d{1,2}))?[日月]?(?:[ T].*)?")
+
+
+def day_of(text: str) -> date | None:
+    """The day in a text, as 2012-03-05, 2012/3/5, 20120305 or 2012年3月5日; a month counts as its first day."""
+    found = DAY.fullmatch(text.removesuffix(".0"))
+    try:
+        return date(int(found[1]), int(found[2]), int(found[3] or 1)) if found else None
+    except ValueError:
+        return None
+
+
+def look_like_births(values: pd.Series, as_of: date) -> bool:
+    """Whether a column holds many different days, nearly all of them, on which pupils would have been born."""
+    texts = values.dropna().astype(str).str.normalize("NFKC").str.strip()
+    days = {text: day_of(text) for text in texts.unique() if text and DAY.fullmatch(text.removesuffix(".0"))}
+    years = {text: (as_of - day).days / 365.25 for text, day in days.items() if day is not None}
+    likely = texts.map(lambda text: YOUNGEST <= years.get(text, -1) <= ELDEST)
+    return len(years) >= MANY_DAYS and bool(likely.mean() >= SHARE_OF_NAMES)
 
 
 def is_direct(column: str) -> bool:

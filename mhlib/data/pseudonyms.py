@@ -19,7 +19,7 @@ from pathlib import Path
 
 import pandas as pd
 
-from mhlib.data.identifying import identifying_values, is_direct
+from mhlib.data.identifying import day_of, identifying_values, is_direct, look_like_births
 from mhlib.errors import DataError, ParamsError
 
 KEY_VARIABLE = "MHLIB_KEY"
@@ -33,7 +33,6 @@ EXACT_DIGITS, SHOWN_WHOLE, SHOWN_DIGITS = 15, 11, 6
 WHOLE = re.compile(r"\+?(\d+)(\.0*)?")
 SCIENTIFIC = re.compile(r"(\d)(?:\.(\d+))?E(\+?)(\d+)")
 INVISIBLE = re.compile(r"[\s\u200b-\u200f\u2060\ufeff]+")
-DAY = re.compile(r"(\d{4})[-/.年]?(\d{1,2})(?:[-/.月]?(\d{1,2}))?[日月]?(?:[ T].*)?")
 
 
 @dataclass(frozen=True, slots=True)
@@ -211,8 +210,8 @@ def pseudonymise(
     drop : sequence of str
         Columns to leave out, besides those whose names say that they identify.
     keep : sequence of str
-        Columns to keep though their name or their text looks identifying. Numbers of identity cards or telephones and
-        addresses of e-mail are not kept even so.
+        Columns to keep though their name or their text looks identifying; not where both do, and never numbers of
+        identity cards or telephones, or addresses of e-mail.
     where : str
         The file, for errors.
 
@@ -235,7 +234,7 @@ def pseudonymise(
     handled = {*renamed.values(), *([birth] if birth else []), *keep}
     dropped = tuple(name for name in given if name in drop or (name not in handled and is_direct(name)))
     left = [name for name in given if name not in dropped and name not in renamed.values() and name != birth]
-    _must_not_identify({name: given[name] for name in left}, keep, where)
+    _must_not_identify({name: given[name] for name in left}, keep, as_of or date.today(), where)
     made, told = {}, {}
     new_names = {old: new for new, old in renamed.items()}
     bands, unreadable, outside = age_bands(given[birth], as_of, where=where) if birth else (None, 0, 0)
@@ -290,11 +289,7 @@ def _band(age: int) -> str | None:
 def _day(text: str) -> date | None:
     if re.fullmatch(r"\d{5}(\.\d+)?", text):
         return date(1899, 12, 30) + timedelta(days=int(float(text)))
-    found = DAY.fullmatch(text.removesuffix(".0"))
-    try:
-        return date(int(found[1]), int(found[2]), int(found[3] or 1)) if found else None
-    except ValueError:
-        return None
+    return day_of(text)
 
 
 def _hashed(values: pd.Series, key: bytes, domain: str, where: str) -> tuple[pd.Series, PseudonymColumn]:
@@ -338,12 +333,13 @@ def _must_differ(named: Sequence[str], where: str) -> None:
         raise ParamsError(where, f"{', '.join(twice)} is named for two things")
 
 
-def _must_not_identify(left: Mapping[str, pd.Series], keep: Sequence[str], where: str) -> None:
+def _must_not_identify(left: Mapping[str, pd.Series], keep: Sequence[str], as_of: date, where: str) -> None:
     problems = []
     for name, values in left.items():
-        found = identifying_values(values)
-        if found and (name not in keep or found not in ("free text", "names of persons")):
+        found = identifying_values(values) or ("birth dates" if look_like_births(values, as_of) else "")
+        may_stay = name in keep and not is_direct(name) and found in ("free text", "names of persons", "birth dates")
+        if found and not may_stay:
             problems.append(f"column {name} holds {found}")
     if problems:
-        raise DataError.of_many(where, problems, remedy="name it in --drop, or in --columns where it is a number; "
+        raise DataError.of_many(where, problems, remedy="name it in --drop, in --columns where it is a number, in --birth; "
                                 "--keep where text names nobody")  # fmt: skip

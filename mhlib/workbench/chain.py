@@ -136,7 +136,7 @@ def read(path: Path) -> list[Line]:
     Raises
     ------
     WorkbenchError
-        If the chain is broken. A torn line is no entry and is passed over.
+        If the chain is broken or cannot be read. A torn line is no entry and is passed over.
     """
     lines, findings = _walk(path)
     broken = [finding for finding in findings if finding.broken]
@@ -221,7 +221,7 @@ def _walk(path: Path) -> tuple[list[Line], list[ChainFinding]]:
         if line is None:
             pending.append((place, raw))
         else:
-            findings += _unfinished(pending, line.torn) + _amiss(place, line, lines, bound.hexdigest())
+            findings += _unfinished(pending, line.torn) + _amiss(place, line, raw, lines, bound.hexdigest())
             lines.append(line)
             bound, pending = hashlib.sha256(), []
         bound.update(raw)
@@ -229,9 +229,10 @@ def _walk(path: Path) -> tuple[list[Line], list[ChainFinding]]:
     return lines, findings + _unfinished(pending, declared)
 
 
-def _amiss(place: int, line: Line, before: list[Line], bound: str) -> list[ChainFinding]:
+def _amiss(place: int, line: Line, raw: bytes, before: list[Line], bound: str) -> list[ChainFinding]:
     found = []
-    if not line.holds():
+    body = _body(line.number, line.at, line.previous, line.entry, line.torn) | {"sha256": line.sha256}
+    if not line.holds() or raw.rstrip(b"\n") != _encoded(body):
         found.append(ChainFinding(place, "changed", "the entry does not match its own sum", True))
     if line.previous != bound:
         found.append(ChainFinding(place, "unlinked", "the entry does not follow what stands before it", True))
@@ -262,6 +263,8 @@ def _raw_lines(path: Path) -> Iterator[bytes]:
         stream = path.open("rb")
     except FileNotFoundError:
         return
+    except OSError as error:
+        raise WorkbenchError(path.name, f"cannot be read ({error.strerror})", remedy="look at its rights") from None
     with stream:
         with _locked(stream.fileno(), path, 10, shared=True):
             size = os.fstat(stream.fileno()).st_size
@@ -326,7 +329,7 @@ def _locked(handle: int, path: Path, wait: float, *, shared: bool = False) -> It
         except BlockingIOError:
             if time.monotonic() >= deadline:
                 raise WorkbenchError(path.name, "another process is writing this file", remedy="wait for it") from None
-            time.sleep(0.01)
+            time.sleep(0.001)
     try:
         yield
     finally:

@@ -44,8 +44,8 @@ def _chain(path: Path, entries: str) -> tuple[str, bool]:
                 False,
             )
         last = chain.head(path)
-    except (MhlibError, OSError) as error:
-        return f"cannot be read ({error.strerror if isinstance(error, OSError) else error.problem})", False
+    except MhlibError as error:
+        return error.problem, False
     torn = "".join(f"; line {finding.line} is torn: {finding.problem}" for finding in amiss)
     return (f"{last.number} {entries}, whole, head {last.sha256[:16]}" if last.number else "none yet") + torn, True
 

@@ -2,7 +2,7 @@
 
 import hashlib
 import os
-from datetime import date
+from datetime import date, timedelta
 
 import numpy as np
 import pandas as pd
@@ -206,6 +206,22 @@ def test_free_text_is_refused_unless_kept_and_cards_even_then():
     assert "备注" in kept.frame and kept.dropped == ("姓名", "学生")
     with pytest.raises(DataError, match="column 备注 holds numbers of identity cards"):
         made(frame.assign(备注=CARD), keep=["备注"], drop=["学生"])
+
+
+def test_a_name_is_not_kept_though_asked_for_nor_a_birth_date_under_another_word():
+    births = [str(date(2010, 1, 1) + timedelta(days=37 * n)) for n in range(40)]
+    with pytest.raises(DataError, match="column 姓名 holds names of persons"):
+        made(extract(), keep=["姓名"])
+    with pytest.raises(DataError, match="column 出生日期 holds birth dates"):
+        made(extract().assign(出生日期=births), keep=["出生日期"], birth=None)
+    with pytest.raises(DataError, match="column 日子 holds birth dates"):
+        made(extract().assign(日子=births))
+    others = {
+        "填写": [str(date(2026, 1, 1) + timedelta(days=n)) for n in range(40)],
+        "入学": ["2019-09-01", "2018-09-01"] * 20,
+    }
+    result = made(extract().assign(**others, item_phone=["1", "2"] * 20, 日子=births), keep=["日子", "item_phone"])
+    assert {"填写", "入学", "日子", "item_phone"} <= set(result.frame)
 
 
 @pytest.mark.parametrize(

@@ -2,6 +2,7 @@
 
 import fcntl
 import hashlib
+import itertools
 import json
 import os
 import random
@@ -70,6 +71,8 @@ def test_no_file_is_an_empty_chain(tmp_path):
         (lambda raw: [raw[0], b"nonsense\n", raw[1], raw[2]], [(2, "unreadable"), (3, "unlinked")]),
         (lambda raw: [raw[0], raw[1][:20], raw[2]], [(2, "unreadable")]),
         (lambda raw: [raw[0], raw[1], raw[2].replace(b"three", b"thr33")], [(3, "changed")]),
+        (lambda raw: [raw[0], raw[1], raw[2].replace(b"three", b"thr\\u0065e")], [(3, "changed")]),
+        (lambda raw: [raw[0], raw[1], raw[2].replace(b":3,", b": 3,")], [(3, "changed")]),
     ],
 )  # fmt: skip
 def test_a_changed_file_is_broken_and_says_where(tmp_path, change, found):
@@ -197,31 +200,37 @@ def test_any_one_byte_changed_inside_is_found(tmp_path_factory, entries, data):
 
 
 WRITER = """
-import sys
+import sys, time
 from pathlib import Path
 from mhlib.workbench import chain
 path, name, size, count = Path(sys.argv[1]), sys.argv[2], int(sys.argv[3]), int(sys.argv[4])
+path.with_name(f"{name}.ready").touch()
+while not all(path.with_name(f"{other}.ready").exists() for other in (name, name[:-1] + "ab"["ab".index(name[-1]) - 1])):
+    time.sleep(0.001)
 for number in range(count):
     chain.append(path, {"writer": name, "turn": number, "weight": "x" * size}, wait=60)
     print(number, flush=True)
+    time.sleep(float(sys.argv[5]))
 """
 
 
-def writer(path: Path, name: str, size: int, count: int) -> subprocess.Popen:
-    command = [sys.executable, "-c", WRITER, str(path), name, str(size), str(count)]
+def writer(path: Path, name: str, size: int, count: int, *, pause: float = 0) -> subprocess.Popen:
+    command = [sys.executable, "-c", WRITER, str(path), name, str(size), str(count), str(pause)]
     return subprocess.Popen(command, stdout=subprocess.PIPE, text=True, cwd=ROOT)
 
 
 def test_two_writers_never_interleave(tmp_path):
     path = tmp_path / "c.jsonl"
-    both = [writer(path, name, 3000, 60) for name in "ab"]
+    both = [writer(path, name, 3000, 150, pause=0.001) for name in "ab"]
     for one in both:
         one.communicate(timeout=120)
         assert one.returncode == 0
     lines = chain.read(path)
-    assert chain.verify(path) == [] and len(lines) == 120
+    assert chain.verify(path) == [] and len(lines) == 300
     for name in "ab":
-        assert [line.entry["turn"] for line in lines if line.entry["writer"] == name] == list(range(60))
+        assert [line.entry["turn"] for line in lines if line.entry["writer"] == name] == list(range(150))
+    writers = [line.entry["writer"] for line in lines]
+    assert sum(one != other for one, other in itertools.pairwise(writers)) > 2, "they did write at the same time"
 
 
 def test_writers_killed_at_any_moment_lose_nothing_that_was_acknowledged(tmp_path):
@@ -231,15 +240,14 @@ def test_writers_killed_at_any_moment_lose_nothing_that_was_acknowledged(tmp_pat
     for turn in range(10):
         names = [f"{turn}{side}" for side in "ab"]
         both = [writer(path, name, size, 10_000) for name, size in zip(names, (200, 1_000_000), strict=True)]
-        both[0].stdout.readline()
+        told = {names[0]: both[0].stdout.readline()}
         time.sleep(rng.uniform(0, 0.25))
         for one in rng.sample(both, 2):
             one.send_signal(signal.SIGKILL)
         for name, one in zip(names, both, strict=True):
-            said = one.communicate(timeout=60)[0].split()
-            acknowledged[name] = int(said[-1]) + 1 if said else 0
+            said = (told.get(name, "") + one.communicate(timeout=60)[0]).split()
+            acknowledged[name] = len(said)
         assert not [finding for finding in chain.verify(path) if finding.broken]
-    acknowledged |= {names[0]: acknowledged[names[0]] + 1} if acknowledged[names[0]] == 0 else {}
     chain.append(path, {"writer": "end", "turn": 0})
     findings, lines = chain.verify(path), chain.read(path)
     assert {finding.kind for finding in findings} <= {"torn"}
