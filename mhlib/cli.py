@@ -135,6 +135,7 @@ def review(
         for copy in review_release.copies(workspace, report) if not approve else []:
             Reporter().say(f"a published copy stands: {copy.relative_to(workspace.root)}; take it down if it must go")
     Reporter().table(*reviews.overview(workspace, report))
+    Reporter().say(reviews.head_line(workspace, report))
 
 
 @app.command()

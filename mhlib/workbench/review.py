@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import getpass
 import os
+import re
 import unicodedata
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -24,6 +25,8 @@ from mhlib.workbench.workspace import Workspace
 
 NEEDED = 2
 LONGEST_NAME, LONGEST_NOTE = 60, 2000
+# Digits in a row as in a pupil's number, a telephone or an identity card.
+IDENTIFIER = re.compile(r"\d{6,}")
 Decision = Literal["approve", "return", "published"]
 
 
@@ -194,6 +197,12 @@ def overview(workspace: Workspace, report: str | Path) -> tuple[tuple[str, ...],
     return ("at", "decision", "by", "account", "stands", "note"), rows
 
 
+def head_line(workspace: Workspace, report: str | Path) -> str:
+    """How far the chain of reviews has come: to be noted outside, so that entries cut off its end are missed."""
+    end = chain.head(reviews_file(report_folder(workspace, report)))
+    return f"reviews.jsonl: {end.number} entries, head {end.sha256}"
+
+
 def _parsed(line: chain.Line) -> Review:
     entry: Mapping = line.entry
     return Review(
@@ -210,10 +219,13 @@ def _name(by: str) -> str:
 
 
 def _note(note: str) -> str:
-    text = note.strip()
-    if not text or len(text) > LONGEST_NOTE:
-        raise ParamsError("--note", "no reason is given" if not text else "too long",
-                          allowed=f"a sentence, at most {LONGEST_NOTE} characters", remedy="name no pupil")  # fmt: skip
+    text = " ".join(note.split())
+    if not text or len(text) > LONGEST_NOTE or IDENTIFIER.search(text):
+        problem = (
+            "no reason is given" if not text else "too long" if len(text) > LONGEST_NOTE else "holds a long number"
+        )
+        raise ParamsError("--note", problem, allowed=f"a sentence, at most {LONGEST_NOTE} characters",
+                          remedy="name no pupil")  # fmt: skip
     return text
 
 

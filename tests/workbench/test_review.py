@@ -2,6 +2,7 @@
 
 import hashlib
 import json
+import re
 import shutil
 import stat
 import sys
@@ -238,6 +239,7 @@ def test_a_closed_report_carries_no_mark(new_bench):
 
 def test_a_report_in_one_language_and_one_without_an_author_lack_them(bench):
     desk = Desk(bench)
+    desk.sign_author("")
     assert [one.partition(":")[0] for one in desk.lacks()] == [
         "the latest page in en is not there", "the run in zh names no author, who may not sign", "0 of 2 approvals stand",
     ]  # fmt: skip
@@ -318,7 +320,7 @@ def test_an_altered_file_of_reviews_is_no_review(desk):
 def test_names_notes_and_reports_that_will_not_do(desk):
     for by, note, text in (
         (" \u200b", "checked", "--by: no name"), ("x" * 61, "checked", "--by: no name"), ("王敏", " ", "no reason is given"),
-        ("王敏", "x" * 2001, "--note: too long"),
+        ("王敏", "x" * 2001, "--note: too long"), ("王敏", "pupil 20250017 can be told", "--note: holds a long number"),
     ):  # fmt: skip
         with pytest.raises(ParamsError, match=text):
             desk.approve(by, note)
@@ -414,6 +416,8 @@ def test_the_command_line_signs_and_publishes(mhlib, desk):
     assert code == 0 and "a published copy stands: reports/published/demo/tiny/" in out
     code, out, _ = mhlib("review", "demo/tiny")
     assert code == 0 and out.count("\tapprove\t") == 2 and "the return by Li Hua voided those before it" in out
+    end = chain.head(review.reviews_file(desk.folder))
+    assert out.endswith(f"reviews.jsonl: 4 entries, head {end.sha256}\n")
     assert mhlib("publish", "demo/tiny")[0] == 13
     assert mhlib("review", "demo/tiny", "--approve", "--note", "checked")[0] == 10
 
@@ -423,3 +427,24 @@ def test_only_the_gates_own_errors_reach_a_reviewer(desk):
         path.write_text("{", "utf-8")
     with pytest.raises(MhlibError, match=r"run.json is not as a run leaves it; run the report again"):
         desk.approve("王敏")
+
+
+@pytest.mark.parametrize("name", ["privacy.md", "privacy.zh.md"])
+def test_the_page_for_the_data_officer_states_the_numbers_of_the_policies(name):
+    from mhlib.report.disclosure import ONE_DECIMAL_FROM, POLICIES
+
+    text = (Path(__file__).resolve().parents[2] / "docs" / name).read_text("utf-8")
+    rows = [re.findall(r"\d(?:[\d,]*\d)?", line) for line in text.splitlines() if line.startswith("|")]
+    public, closed = POLICIES["public"], POLICIES["closed"]
+    smallest = [public.min_cell, 0, public.min_cell - 1, closed.min_cell, 0, closed.min_cell - 1]
+    assert [str(number) for number in smallest] in rows
+    assert [str(public.min_denominator), f"{ONE_DECIMAL_FROM:,}", f"{ONE_DECIMAL_FROM:,}"] in rows
+    assert [str(public.round_to)] in rows and [str(public.min_cell), str(closed.min_cell)] in rows
+
+
+def test_the_page_for_the_data_officer_says_the_same_in_both_languages():
+    docs = Path(__file__).resolve().parents[2] / "docs"
+    english, chinese = ((docs / name).read_text("utf-8") for name in ("privacy.md", "privacy.zh.md"))
+    for sign in ("## ", "- **", "|"):
+        counts = [sum(line.startswith(sign) for line in text.splitlines()) for text in (english, chinese)]
+        assert counts[0] == counts[1] > 5, sign
