@@ -164,13 +164,14 @@ def release_of(
     DisclosureError
         If a count was not gated by this policy; names table and cell, never the value.
     """
-    cells = [cell for element in elements for cell in cells_of(str(element["name"]), element.get("frame") or ())]
+    shown = [element for element in elements if element.get("kind") != "absent"]
+    cells = [cell for element in shown for cell in cells_of(str(element["name"]), element.get("frame") or ())]
     for cell in cells:
         _must_be_gated(cell, policy)
     return Release(
         set_name=str(record["set"]), name=str(record["name"]), evaluation=str(record["evaluation"]), term=term,
         policy=asdict(policy), render_key=str(record["render_key"]), data_sha256=str(record["data_sha256"]),
-        elements=tuple(str(element["name"]) for element in elements), cells=tuple(cells), tables=tuple(tables),
+        elements=tuple(str(element["name"]) for element in shown), cells=tuple(cells), tables=tuple(tables),
     )  # fmt: skip
 
 

@@ -3,12 +3,13 @@
 import json
 from datetime import datetime
 
+import pandas as pd
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from mhlib.errors import DisclosureError, ParamsError, WorkbenchError
-from mhlib.report import export
+from mhlib.report import export, protection_tables
 from mhlib.report.disclosure import POLICIES
 from mhlib.workbench import chain, releases
 from mhlib.workbench.releases import ReleasedCell, cells_of
@@ -21,7 +22,11 @@ FRAME = [{"group": "girls", "n": 120, "estimate": 0.2}, {"group": "boys", "n": N
 
 
 def release(*, frame=FRAME, term="2026-03-20", tables=(), **record):
-    elements = [{"name": "answer", "kind": "answer"}, {"name": "groups", "kind": "table", "frame": frame}]
+    elements = [
+        {"name": "answer", "kind": "answer"},
+        {"name": "of_another_design", "kind": "absent"},
+        {"name": "groups", "kind": "table", "frame": frame},
+    ]
     return releases.release_of(RECORD | record, elements, PUBLIC, term=term, tables=tables)
 
 
@@ -117,6 +122,18 @@ def test_the_ledger_of_a_real_report_holds_its_gated_elements_only(bench):
     shown = {name for name, frame in record["estimates"].items() if frame}
     assert {cell.table for cell in back.cells} == shown
     assert "pupil_pid" not in path.read_text("utf-8")
+
+
+def test_a_published_table_comes_back_for_the_audit_with_its_hidden_cells(tmp_path):
+    rows = pd.DataFrame({"school": ["A", "A", "B", "B"], "level": ["1", "2"] * 2, "n": [30, 4, 25, 40]})
+    dimensions = [protection_tables.Dimension(("school",)), protection_tables.Dimension(("level",))]
+    table = protection_tables.count_table(rows, dimensions, name="levels", population="spring")
+    printed = protection_tables.publish(table, protection_tables.primary(table, PUBLIC), PUBLIC, release="1")
+    releases.record_release(tmp_path / "r", release(tables=[printed.to_record()]))
+    back = protection_tables.Published.from_record(releases.earlier_releases(tmp_path / "r")[0].tables[0])
+    assert (back.low.tolist(), back.high.tolist()) == (printed.low.tolist(), printed.high.tolist())
+    assert back.hidden.tolist() == printed.hidden.tolist() and back.hidden.sum() == 1
+    assert back.lattice.keys == printed.lattice.keys
 
 
 @given(st.lists(st.tuples(st.sampled_from("abc"), st.sampled_from([None, 10, 15, 120]), st.floats()), max_size=6))
