@@ -12,7 +12,7 @@ import os
 import re
 import stat
 import unicodedata
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, timedelta
 from pathlib import Path
@@ -32,6 +32,7 @@ OLDEST = 100
 EXACT_DIGITS, SHOWN_WHOLE, SHOWN_DIGITS = 15, 11, 6
 WHOLE = re.compile(r"\+?(\d+)(\.0*)?")
 SCIENTIFIC = re.compile(r"(\d)(?:\.(\d+))?E(\+?)(\d+)")
+JOINED = "\x1f"
 INVISIBLE = re.compile(r"[\s\u200b-\u200f\u2060\ufeff]+")
 
 
@@ -204,7 +205,8 @@ def pseudonymise(
         As :func:`mhlib.data.readers.read_file` gives it.
     key : bytes
     columns : sequence of str
-        Columns of numbers of persons (or schools), the pupil's first; `new=old` renames.
+        Columns of numbers of persons (or schools), the pupil's first; `new=old` renames, `new=school+number` puts
+        together what is unique only within a school.
     birth : str, optional
         Column of birth dates; becomes `age_band` at `as_of`.
     drop : sequence of str
@@ -223,30 +225,30 @@ def pseudonymise(
         If a column is absent, numbers were rounded by a spreadsheet, no birth date can be read, or a column that is
         left holds free text, names, or numbers that identify. Rows are counted, nothing is quoted.
     """
-    renamed = _pairs(columns, where)
     if not frame.columns.is_unique:
         raise DataError(where, "two columns have one name", remedy="rename one of them")
     given = {str(name): frame[name] for name in frame}
-    _must_be_there(given, [*renamed.values(), *drop, *keep, *([birth] if birth else [])], where)
-    _must_differ([*renamed.values(), *([birth] if birth else []), *drop, *keep], where)
+    renamed = _pairs(columns, given, where)
+    single = [parts[0] for parts in renamed.values() if len(parts) == 1]
+    joined = {part for parts in renamed.values() for part in parts} - set(single)
+    named = [*single, *joined, *([birth] if birth else []), *drop, *keep]
+    _must_be_there(given, named, where)
+    _must_differ(named, where)
     if birth and as_of is None:
         raise ParamsError("--birth", "an age needs a day", remedy="give --as-of YYYY-MM-DD")
-    handled = {*renamed.values(), *([birth] if birth else []), *keep}
-    dropped = tuple(name for name in given if name in drop or (name not in handled and is_direct(name)))
-    left = [name for name in given if name not in dropped and name not in renamed.values() and name != birth]
+    dropped = tuple(name for name in given if name in drop or name in joined or (name not in named and is_direct(name)))
+    left = [name for name in given if name not in dropped and name not in single and name != birth]
     _must_not_identify({name: given[name] for name in left}, keep, as_of or date.today(), where)
+    if len({*renamed, *left, *(["age_band"] if birth else [])}) < len(renamed) + len(left) + bool(birth):
+        raise ParamsError(where, "two columns would have one name", remedy="rename with new=old")
     made, told = {}, {}
-    new_names = {old: new for new, old in renamed.items()}
     bands, unreadable, outside = age_bands(given[birth], as_of, where=where) if birth else (None, 0, 0)
     for name, values in given.items():
-        if name in new_names:
-            made[new_names[name]], told[new_names[name]] = _hashed(values, key, domain, where)
-        elif name == birth:
-            made["age_band"] = bands
-        elif name not in dropped:
-            made[name] = values
-    if len(made) < len(given) - len(dropped):
-        raise ParamsError(where, "two columns would have one name", remedy="rename with new=old")
+        for new in (new for new, parts in renamed.items() if parts[0] == name):
+            made[new], told[new] = _hashed([given[part] for part in renamed[new]], key, domain, where)
+        if name in left or name == birth:
+            made["age_band" if name == birth else name] = bands if name == birth else values
+    told = {new: told[new] for new in renamed}
     result = pd.DataFrame(made).sort_values(next(iter(renamed)), kind="stable", ignore_index=True)
     repeated = int(frame.duplicated().sum())
     return PseudonymisedResult(result, told, dropped, len(frame), repeated, unreadable, outside)
@@ -292,13 +294,16 @@ def _day(text: str) -> date | None:
     return day_of(text)
 
 
-def _hashed(values: pd.Series, key: bytes, domain: str, where: str) -> tuple[pd.Series, PseudonymColumn]:
-    texts = values.map(_written, na_action="ignore").astype("object")
-    texts = texts.where(values.notna() & (texts.astype("string").str.strip() != "").fillna(False), None)
-    plain = {text: normalised_identifier(text) for text in texts.dropna().unique()}
+def _hashed(parts: Sequence[pd.Series], key: bytes, domain: str, where: str) -> tuple[pd.Series, PseudonymColumn]:
+    """Pseudonyms of one column, or of several put together; a row that lacks a part has none."""
+    texts = _texts(parts[0])
+    for part in parts[1:]:
+        texts = texts + JOINED + _texts(part)
+    plain = {text: _normalised_parts(text) for text in texts.dropna().unique()}
     lost = int(texts.map(lambda text: plain[text] is None, na_action="ignore").fillna(False).astype(bool).sum())
     if lost:
-        raise DataError(where, f"column {values.name}: a spreadsheet has rounded the numbers of {lost} rows",
+        column = " + ".join(str(part.name) for part in parts)
+        raise DataError(where, f"column {column}: a spreadsheet has rounded the numbers of {lost} rows",
                         remedy="export it anew with this column as text")  # fmt: skip
     hashes = {number: pseudonym(number, key, domain=domain) for number in set(plain.values())}
     found = texts.map(lambda text: hashes[plain[text]], na_action="ignore").astype("string")
@@ -307,18 +312,34 @@ def _hashed(values: pd.Series, key: bytes, domain: str, where: str) -> tuple[pd.
     return found, PseudonymColumn(n_distinct, n_missing, int((several > 1).sum()), len(found) - n_missing - n_distinct)
 
 
+def _texts(values: pd.Series) -> pd.Series:
+    """Numbers as written, a blank one missing."""
+    texts = values.map(_written, na_action="ignore").astype("string")
+    return texts.mask((texts.str.strip() == "").fillna(False)).astype("object").where(values.notna(), None)
+
+
+def _normalised_parts(text: str) -> str | None:
+    parts = [normalised_identifier(part) for part in text.split(JOINED)]
+    return None if None in parts else JOINED.join(parts)
+
+
 def _written(value: object) -> str:
     """A number as text without loss; whole floats without an exponent."""
     return f"{value:.1f}" if isinstance(value, float) and value.is_integer() else str(value)
 
 
-def _pairs(columns: Sequence[str], where: str) -> dict[str, str]:
+def _pairs(columns: Sequence[str], given: Collection[str], where: str) -> dict[str, tuple[str, ...]]:
+    """New names with the columns behind each; `a + b` are two, unless one column is called so."""
     if not columns:
         raise ParamsError(where, "no column of numbers of persons is named", remedy="give --columns")
-    pairs = [(new.strip(), (old or new).strip()) for new, _, old in (column.partition("=") for column in columns)]
-    if len({new for new, _ in pairs}) < len(pairs):
-        raise ParamsError("--columns", "one name is given twice")
-    return dict(pairs)
+    pairs = {}
+    for column in columns:
+        new, _, old = (part.strip() for part in column.partition("="))
+        if new in pairs:
+            raise ParamsError("--columns", "one name is given twice")
+        old = old or new
+        pairs[new] = (old,) if old in given else tuple(part.strip() for part in old.split("+"))
+    return pairs
 
 
 def _must_be_there(given: Mapping[str, object], wanted: Sequence[str], where: str) -> None:

@@ -4,7 +4,7 @@ from collections import Counter
 
 import pandas as pd
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from mhlib.data.anonymity import anonymity, lone_columns, usual_sets
@@ -71,6 +71,7 @@ def test_the_usual_sets_show_which_column_to_drop():
     assert usual_sets(["item_1", "classroom_climate"]) == []
 
 
+@settings(deadline=None)
 @given(st.lists(st.tuples(st.integers(0, 2), st.sampled_from(["a", "b", None]), st.integers(0, 5)), max_size=30))
 def test_as_brute_force_counts(rows):
     frame = pd.DataFrame(rows, columns=["x", "y", "pid"]).astype("object")

@@ -78,14 +78,15 @@ def test_a_rounded_number_is_lost_and_not_guessed(written):
     assert normalised_identifier(written) is None
 
 
-@settings(max_examples=200)
+@settings(max_examples=200, deadline=None)
 @given(st.integers(1, 10**14), st.integers(0, 6))
 def test_every_way_in_which_a_number_travels_agrees(number, zeros):
-    frame = pd.DataFrame({"id": [str(number), "0" * zeros + str(number), str(float(number)), f" {number}\t"]})
-    written = {normalised_identifier(text) for text in [*frame["id"], float(number), number]}
+    texts = (str(number), "0" * zeros + str(number), str(float(number)), f" {number}\t", float(number), number)
+    written = {normalised_identifier(text) for text in texts}
     assert written == {str(number)}
 
 
+@settings(deadline=None)
 @given(st.text(min_size=1, max_size=12), st.text(min_size=1, max_size=12))
 def test_different_numbers_never_share_a_pseudonym(a, b):
     one, other = normalised_identifier(a), normalised_identifier(b)
@@ -115,6 +116,24 @@ def test_names_and_birth_dates_are_gone_and_the_order_of_the_list_too():
     text = result.frame.to_csv()
     assert not any(word in text for word in ("王", "2012", "0020", "第一中学"))
     assert (result.columns["pupil_pid"].n_distinct, result.columns["school_pid"].n_distinct) == (40, 2)
+
+
+def test_numbers_that_are_unique_only_within_a_school_are_put_together():
+    frame = pd.DataFrame(
+        {"学校": ["01", "01", "02", "1", None], "学号": ["7", "8", "7", "07.0", "7"], "x": list("abcde")}
+    )
+    result = pseudonymise(frame, KEY, columns=["pupil_pid=学校+学号", "school_pid=学校"])
+    assert sorted(result.frame) == ["pupil_pid", "school_pid", "x"] and result.dropped == ("学号",)
+    by_row = result.frame.set_index("x")
+    assert by_row.loc["a", "pupil_pid"] == by_row.loc["d", "pupil_pid"] == pseudonym("1\x1f7", KEY)
+    assert by_row["pupil_pid"].nunique() == 3 and by_row.loc["e"].isna().all()
+    one = result.columns["pupil_pid"]
+    assert (one.n_distinct, one.n_missing, one.n_rewritten, one.n_repeated) == (3, 1, 1, 1)
+    assert list(result.columns) == ["pupil_pid", "school_pid"]
+    with pytest.raises(DataError, match=r"column 学校 \+ 学号: a spreadsheet has rounded the numbers of 1 rows"):
+        pseudonymise(frame.assign(学号=["3.30282E+17", "1", "2", "3", "4"]), KEY, columns=["pupil_pid=学校+学号"])
+    with pytest.raises(ParamsError, match="学号 is named for two things"):
+        pseudonymise(frame, KEY, columns=["pupil_pid=学校+学号"], keep=["学号"])
 
 
 def test_repeats_gaps_and_ways_of_writing_are_counted():

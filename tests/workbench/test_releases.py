@@ -5,7 +5,7 @@ from datetime import datetime
 
 import pandas as pd
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from mhlib.errors import DisclosureError, ParamsError, WorkbenchError
@@ -136,6 +136,7 @@ def test_a_published_table_comes_back_for_the_audit_with_its_hidden_cells(tmp_pa
     assert back.lattice.keys == printed.lattice.keys
 
 
+@settings(deadline=None)
 @given(st.lists(st.tuples(st.sampled_from("abc"), st.sampled_from([None, 10, 15, 120]), st.floats()), max_size=6))
 def test_every_row_keeps_its_own_cells(rows):
     frame = [{"group": group, "n": n, "estimate": value} for group, n, value in rows]
