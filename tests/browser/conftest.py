@@ -20,9 +20,9 @@ from mhlib.workbench.workspace import Workspace
 ROOT = Path(__file__).resolve().parents[2]
 # The small city and the county with positives interviewed only refuse much; `whole` is a file from which nothing is refused.
 SETS = ("demo", "minimal", "whole")
-# Schools by lot and classes on a wait-list of the small city; and the county with one export and no control.
-OUTCOMES = tuple(f"{name}/intervention_outcomes" for name in ("demo", "waiting", "minimal"))
-REPORTS = (*(f"{name}/screening_validity" for name in SETS), *OUTCOMES)
+# Schools by lot, classes on a wait-list and a cut-off of the small city; and the county with one export and no control.
+OUTCOMES = tuple(f"{name}/intervention_outcomes" for name in ("demo", "waiting", "cutoff", "minimal"))
+REPORTS = (*(f"{name}/screening_validity" for name in SETS), *OUTCOMES, "demo/teacher_training")
 ARGUMENTS = [
     "--no-sandbox",
     "--disable-gpu",
@@ -79,8 +79,9 @@ def whole_params(demo: dict) -> dict:
 
 
 def quick_outcomes(root: Path) -> None:
-    """The demo's two trials with few resamples, each as the one file of its set."""
-    for name, origin in (("demo", "intervention_outcomes"), ("waiting", "wait_list_outcomes")):
+    """Two trials and the cut-off of the demo with few resamples, each as the one file of its set."""
+    origins = {"demo": "intervention_outcomes", "waiting": "wait_list_outcomes", "cutoff": "cutoff_outcomes"}
+    for name, origin in origins.items():
         given = yaml.safe_load((ROOT / f"params/demo/{origin}.yml").read_text("utf-8"))
         (root / "params" / name).mkdir(exist_ok=True)
         (root / f"params/{name}/intervention_outcomes.yml").write_text(

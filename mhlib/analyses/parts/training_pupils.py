@@ -63,7 +63,7 @@ def section(training: Training, params: Params) -> PupilsSection:
     cells, rows = _cells(training, params)
     if isinstance(cells, Refused):
         return PupilsSection(**dict.fromkeys(FIELDS, cells), reading=[], checks=[])
-    means = _by_wave(cells, params, "y", message("mean screening score (points, less is better)"))
+    means = _by_wave(cells, params, "y", message("mean score (points, less is better)"))
     found = {"means": means, "means_table": _in_numbers(means), "shares": _shares(cells, params)}
     refused = start_refusal(params, cells["wave"]) or change.comparison_refusal(training, cells)
     barred = start_refusal(params, cells["wave"])
