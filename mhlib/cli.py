@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from mhlib.errors import ParamsError
+from mhlib.errors import DisclosureError, ParamsError
 from mhlib.workbench.progress import Reporter
 from mhlib.workbench.workspace import Workspace
 
@@ -148,6 +148,29 @@ def publish(report: Report) -> None:
     Reporter().say(f"{'published' if done.new else 'published before'}: {done.folder.relative_to(workspace.root)}")
     if len({one.account for one in done.approvals}) < len(done.approvals):
         Reporter().say("note: approvals were entered from one account of this machine; the names were taken on trust")
+
+
+@app.command()
+def verify(
+    report: Annotated[Path, typer.Argument(help="a run folder, a report's folder or one file", show_default=False)],
+    source: Annotated[
+        str | None, typer.Option(help="source of the run, e.g. synthetic:city: its identifiers are looked for too")
+    ] = None,
+    audience: Annotated[str | None, typer.Option(help="policy to hold counts to; the run's own otherwise")] = None,
+) -> None:
+    """Look for people in what a run published, through every encoding; exit 13 where anything is found."""
+    from mhlib.workbench import scanner
+
+    workspace = Workspace.here()
+    known = scanner.known_of(workspace, report, source) if source else None
+    if known is not None and known.unsearchable:
+        Reporter().say(f"note: {known.unsearchable:,} identifiers are too short to be told from any number")
+    leaks = scanner.scan(report, known=known, audience=audience)
+    for leak in leaks:
+        Reporter().say(str(leak))
+    Reporter().say(f"verify {report.name}: {len(leaks)} leaks")
+    if leaks:
+        raise typer.Exit(DisclosureError.exit_code)
 
 
 @app.command()
