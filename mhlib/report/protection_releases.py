@@ -50,13 +50,15 @@ def suppress_release(
     -------
     SuppressionResult
         `lost` names cells that the earlier releases alone give away: they can no longer be protected, and it is for
-        people to decide whether to withdraw a release.
+        people to decide whether to withdraw a release. A cell hidden earlier whose count is not known here any more is
+        named unless print proves that it is large.
 
     Raises
     ------
     DisclosureError
         If a count is not what an earlier release says of the same population: changed data need another name.
     """
+    earlier = _related(tables, earlier, revises or {})
     system, places = combined([*tables, *earlier], revises=revises)
     own = [places.of(table) for table in tables]
     problem = posed(system, tables, own, policy, width=policy.min_cell if width is None else width, cost=cost)
@@ -70,6 +72,14 @@ def suppress_release(
     large = np.isnan(problem.counts) & ~system.is_change & (before.low >= policy.min_cell)
     lost = replace(before, recoverable=before.recoverable & ~large).named()
     return result_of(problem, tables, own, policy, hidden, found, lost)
+
+
+def _related(tables: Sequence[CountTable], earlier: Sequence[Published], revises: Mapping[str, str]) -> list[Published]:
+    """Earlier tables of these populations and of all versions of them; others say nothing of them."""
+    near = {table.population for table in tables}
+    for _ in revises:
+        near |= {name for pair in revises.items() if near & set(pair) for name in pair}
+    return [table for table in earlier if table.population in near]
 
 
 def _check_same(problem: Problem) -> None:

@@ -138,6 +138,12 @@ def suppress(
     DisclosureError
         If a cell can still be worked out when every cell asked for is hidden.
 
+    Notes
+    -----
+    Readers must not be told which hidden cells are small: the mark of a hidden cell is one and the same. An attacker
+    who knows that a cell is hidden for its own sake knows as much as the policy tells, that it is below the least cell;
+    one who reruns the choice on guessed tables is not modelled.
+
     References
     ----------
     Langsrud (2024), Secondary cell suppression by Gaussian elimination, PSD 2024; Kelly, Golden and Assad (1992), Networks 22(4).
@@ -187,8 +193,7 @@ def protected(problem: Problem) -> tuple[np.ndarray, AuditResult]:
         if (more == hidden).all():
             break
         hidden, found = more, problem.attack(more, found.recoverable, found.seen)
-    for cell in np.flatnonzero(found.recoverable):
-        hidden, found = _widened(problem, hidden, int(cell), found.seen)
+    hidden, found = _widened(problem, hidden, found)
     found = problem.attack(hidden, problem.target, found.seen)
     if found.n_recoverable and (problem.candidate & ~hidden).any():
         hidden = hidden | problem.candidate
@@ -222,16 +227,17 @@ def _groups(problem: Problem, hidden: np.ndarray, failing: np.ndarray) -> sparse
     return masked[np.flatnonzero((total < problem.width) & (exposed > 0) & several)]
 
 
-def _widened(problem: Problem, hidden: np.ndarray, cell: int, seen: Seen) -> tuple[np.ndarray, AuditResult]:
-    """Hides the cheapest further cells until the interval of one target is wide enough, or nothing more helps."""
-    one = np.arange(problem.system.n_cells) == cell
-    found = problem.attack(hidden, one, seen)
+def _widened(problem: Problem, hidden: np.ndarray, found: AuditResult) -> tuple[np.ndarray, AuditResult]:
+    """Hides the cheapest further cells until every interval is wide enough, or nothing more helps."""
     while found.n_recoverable:
-        more = _cheapest(problem, hidden, cell, found)
-        if more is None or (more | hidden == hidden).all():
+        for cell in np.flatnonzero(found.recoverable):
+            more = _cheapest(problem, hidden, int(cell), found)
+            if more is not None and (more & ~hidden).any():
+                break
+        else:
             break
         hidden = hidden | more
-        found = problem.attack(hidden, one, found.seen)
+        found = problem.attack(hidden, found.recoverable, found.seen)
     return hidden, found
 
 

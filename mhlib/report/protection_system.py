@@ -111,7 +111,7 @@ def combined(
 
 
 def _check_covered(tables: Sequence[CountTable | Published]) -> None:
-    for population in {table.population for table in tables}:
+    for population in dict.fromkeys(table.population for table in tables):
         own = [table for table in tables if table.population == population]
         most = max(own, key=lambda table: table.lattice.n_cells)
         held = set(most.lattice.keys)
@@ -145,8 +145,9 @@ def _distinct(relations: sparse.csr_array) -> sparse.csr_array:
     """Without rows that say nothing or say it again."""
     relations.sum_duplicates()
     relations.eliminate_zeros()
-    mark = relations @ np.random.default_rng(1).normal(size=relations.shape[1])
-    _, first = np.unique(np.round(mark, 9), return_index=True)
+    # Equal rows have equal marks to the last bit; two of them, so that no others do.
+    mark = relations @ np.random.default_rng(1).normal(size=(relations.shape[1], 2))
+    _, first = np.unique(mark, axis=0, return_index=True)
     keep = np.sort(first)
     return relations[keep[np.diff(relations.indptr)[keep] > 0]]
 
@@ -222,11 +223,12 @@ class Reduced:
 
     def best(self, objective: np.ndarray, *, least: bool = True) -> np.ndarray | None:
         """A point with the least (or greatest) objective; None if there is no point at all."""
-        bounds, sign = np.column_stack([self.low, self.high]), 1.0 if least else -1.0
-        options = {"presolve": False}  # it costs more than it saves: subtraction has been done
-        found = optimize.linprog(
-            sign * objective, A_eq=self.matrix, b_eq=self.right, bounds=bounds, method="highs-ds", options=options
-        )
+        given = {"A_eq": self.matrix, "b_eq": self.right, "bounds": np.column_stack([self.low, self.high])}
+        sign = 1.0 if least else -1.0
+        # Presolving costs more than it saves, for subtraction has been done; where the plain way fails it is tried.
+        found = optimize.linprog(sign * objective, **given, method="highs-ds", options={"presolve": False})
+        if found.status != 0:
+            found = optimize.linprog(sign * objective, **given, method="highs")
         return found.x if found.status == 0 else None
 
 

@@ -53,8 +53,8 @@ COUNTS = st.one_of(st.just(0), st.integers(0, 12), st.integers(0, 60))
 
 
 @st.composite
-def worlds(draw) -> World:
-    """Small cities: towns, schools, grades of each school, levels; counts of nobody, of few and of many."""
+def worlds(draw, most: int = 2) -> World:
+    """Small cities: towns of at most so many schools, grades of each, levels; counts of nobody, of few and of many."""
     schools = [
         f"T{town}S{school}" for town in range(draw(st.integers(1, 2))) for school in range(draw(st.integers(1, 3)))
     ]

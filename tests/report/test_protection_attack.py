@@ -45,7 +45,7 @@ def test_an_attacker_never_recovers_a_small_cell_from_two_releases(world):
 
 @pytest.mark.slow
 @settings(max_examples=5000, deadline=None, suppress_health_check=QUIET)
-@given(worlds())
+@given(worlds(most=3))
 def test_an_attacker_never_recovers_a_small_cell_from_two_releases_of_5000_cities(world):
     attack(world)
 

@@ -3,7 +3,7 @@ import json
 import numpy as np
 import pandas as pd
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from mhlib.errors import DataError
@@ -52,6 +52,7 @@ def test_a_table_by_hand():
     assert named(table.lattice.keys[0]) == "total" and named((("school", "S1"),)) == "school=S1"
 
 
+@settings(max_examples=60, deadline=None)
 @given(worlds())
 def test_every_total_is_the_sum_of_its_rows_and_every_relation_holds(world):
     table = count_table(world.rows, world.dimensions, name="t")
@@ -89,6 +90,7 @@ def test_what_everybody_knows_to_be_empty_is_not_protected():
 
 
 @pytest.mark.parametrize("policy", [*POLICIES.values(), Policy("even", 4, 2, 1), Policy("ten", 10, 10, 1)])
+@settings(deadline=None)
 @given(n=st.integers(0, 200))
 def test_the_interval_behind_a_shown_count_is_every_count_shown_alike(policy, n):
     if n < policy.min_cell:
