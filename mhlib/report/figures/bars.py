@@ -55,8 +55,24 @@ def stacked(
 
 
 def histogram_data(result: object, gate: Gate) -> pd.DataFrame:
-    """People by score and finding."""
-    return result.to_frame()[["group", "score_low", "score_high", "n"]]
+    """People by score and finding; neighbouring scores of a finding are merged until each bar holds enough people."""
+    frame = result.to_frame()[["group", "score_low", "score_high", "n"]]
+    merged = [bar for _, bars in frame.groupby("group", sort=False) for bar in _enough(bars, gate.policy.min_cell)]
+    return pd.DataFrame(merged, columns=list(frame))
+
+
+def _enough(bars: pd.DataFrame, least: int) -> list[dict[str, object]]:
+    """Bars of one finding from the lowest score, each of `least` people; what is left over joins the bar before it."""
+    kept: list[dict[str, object]] = []
+    for bar in bars.sort_values("score_low").to_dict("records"):
+        if kept and kept[-1]["n"] < least:
+            kept[-1] |= {"score_high": bar["score_high"], "n": kept[-1]["n"] + bar["n"]}
+        else:
+            kept.append(bar)
+    if len(kept) > 1 and kept[-1]["n"] < least:
+        last = kept.pop()
+        kept[-1] |= {"score_high": last["score_high"], "n": kept[-1]["n"] + last["n"]}
+    return kept
 
 
 def histogram(

@@ -22,14 +22,18 @@ def roc_data(result: object, gate: Gate) -> pd.DataFrame:
 
 
 def _merged(curve: object, gate: Gate) -> pd.DataFrame:
-    least, kept, last = gate.policy.min_cell, [], None
+    """Points between which, as before the first and after the last, enough cases and enough others lie."""
+    least, kept, last = gate.policy.min_cell, [], (0.0, 0.0)
     points = curve.points.sort_values("cutoff", ascending=curve.direction == "<=")
+    everybody = (points["tp"].max(), points["fp"].max())
     for row in points.itertuples():
-        far = last is None or (row.tp - last.tp >= least or row.fp - last.fp >= least)
-        if far and row.tp + row.fp >= least:
+        here = (row.tp, row.fp)
+        # A rounded sensitivity gives back the cases of a step: few of them are as telling as few people.
+        steps = (now - before for now, before in zip((*here, *everybody), (*last, *here), strict=True))
+        if all(step >= least - 1e-9 for step in steps):
             kept.append({"cutoff": row.cutoff, "sensitivity": row.sensitivity, "specificity": row.specificity,
                          "n_used": curve.n_used})  # fmt: skip
-            last = row
+            last = here
     return pd.DataFrame(kept, columns=["cutoff", "sensitivity", "specificity", "n_used"])
 
 
