@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import functools
 import re
+import unicodedata
 from collections.abc import Iterator, Mapping, Sequence
 
 import pandas as pd
@@ -14,12 +15,17 @@ import pandas as pd
 from mhlib.errors import DisclosureError
 from mhlib.report.disclosure import Gate, kind_of
 from mhlib.report.language import DASH, LANGUAGES, count_words, translated, words
+from mhlib.report.tables import CONFIDENCE
 from mhlib.report.view import NUMBERED
 from mhlib.report.vocabulary import COLUMNS, TERMS
 
 WORDS = ("text", "named")
-# From here on a whole number of the bureau's own is unlikely to stand in a text by chance.
-TELLING = 1000
+# From 1,000 on a whole number of the bureau's own is unlikely to stand in a text by chance; below only before "pupils".
+FEWEST_TELLING = 100
+FREE = re.compile(r"(?<![\w.,-])(?:\d{1,3}(?:,\d{3})+|\d{4,9})(?![\w]|[.,-]\d)")
+OF_PEOPLE = re.compile(
+    r"(?<![\w.,-])\d{3}(?= ?(?:pupils|people|students|teachers|children|cases|girls|boys|名|人|位|例))"
+)
 FIGURE_DATA = "Data of this figure"
 
 Frame = Sequence[Mapping[str, object]]
@@ -77,7 +83,7 @@ def hidden_counts(public: Frame, internal: Frame, gate: Gate) -> Iterator[tuple[
                 for language in LANGUAGES:
                     said = [words(TERMS[one].words, language, gate) if one in TERMS else one for one in labels(own)]
                     if any(len(one) > 1 and not one.isdigit() for one in said):
-                        yield tuple(said), int(value)
+                        yield tuple(unicodedata.normalize("NFKC", one) for one in said), int(value)
 
 
 def beside_label(text: str, hidden: Sequence[tuple[tuple[str, ...], int]]) -> Iterator[tuple[str, int]]:
@@ -107,17 +113,14 @@ def telling_counts(internal: Mapping[str, Frame], public: Mapping[str, Frame], g
     shown = {
         value for frame in public.values() for row in frame for value in row.values() if isinstance(value, int | float)
     }
-    return {value for value in own if value >= TELLING and value % gate.policy.round_to} - shown
+    return {value for value in own if value >= FEWEST_TELLING and value % gate.policy.round_to} - shown
 
 
 def exact_counts(text: str, telling: set[int]) -> Iterator[tuple[str, int]]:
     """Places where a text gives such a count to the last digit."""
-    if telling:
-        for found in re.finditer(
-            r"(?<![\w.,-])\d{1,3}(?:,\d{3})+(?![\w]|[.,-]\d)|(?<![\w.,-])\d{4,9}(?![\w]|[.,-]\d)", text
-        ):
-            if int(found.group(0).replace(",", "")) in telling:
-                yield "exact_count", found.start()
+    for found in [*FREE.finditer(text), *OF_PEOPLE.finditer(text)] if telling else ():
+        if int(found.group(0).replace(",", "")) in telling:
+            yield "exact_count", found.start()
 
 
 @functools.cache
@@ -152,11 +155,13 @@ def hidden_in_table(
     for column, header in enumerate(headers, start=1):
         named = [name for name in frame[0] if name in COLUMNS
                  and any(words(COLUMNS[name].words, language, gate) == header for language in LANGUAGES)]  # fmt: skip
-        if len(named) != 1:
+        if header in {words(CONFIDENCE, language, gate) for language in LANGUAGES}:
+            named = ["conf_low", "conf_high"]
+        elif len(named) != 1:
             continue
         for at, row in enumerate(rows, start=1):
-            known = frame[at - 1].get(named[0]) if at <= len(frame) else None
-            if known is None and len(row) >= column and row[column - 1] not in dashes:
+            known = at <= len(frame) and all(frame[at - 1].get(name) is not None for name in named)
+            if not known and len(row) >= column and row[column - 1] not in dashes:
                 yield "hidden_cell", at, column
 
 

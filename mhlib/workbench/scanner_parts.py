@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import base64
 import binascii
+import contextlib
 import csv
 import html
 import io
@@ -318,9 +319,19 @@ def _of_json(value: object, place: str, depth: int) -> Iterator[Part]:
     elif isinstance(value, list):
         yield from _of_list(value, place, depth)
     elif isinstance(value, str):
-        yield from parts(value.encode("utf-8", "replace"), place, depth=depth + 1)
+        yield from parts(_bytes(value), place, depth=depth + 1)
     elif isinstance(value, int | float) and not isinstance(value, bool) and abs(value) >= 1e9:
         yield Text(place, f"{value:.0f}")
+
+
+def _bytes(text: str) -> bytes:
+    """A text as bytes; one that spells packed bytes sign by sign, as scripts do, as these."""
+    if text[:1] in ("\x1f", "\x78", "\x89") or text[:2] == "PK":
+        with contextlib.suppress(UnicodeEncodeError):
+            raw = text.encode("latin-1")
+            if _unpacked(raw) is not None or raw.startswith(b"\x89PNG"):
+                return raw
+    return text.encode("utf-8", "replace")
 
 
 def _of_list(value: list, place: str, depth: int) -> Iterator[Part]:
