@@ -156,13 +156,14 @@ def attacked(
     low, high = tightened(system)
     guilty = target & recoverable_in(system, low, high, width)
     rest = reduced(system, low, high)
-    open_cells = target & (high - low > NEAR) & (intervals | ~guilty)
+    many = system.is_change & ((low > width - NEAR) | (high < NEAR - width))
+    open_cells = target & (high - low > NEAR) & (intervals | ~(guilty | many))
     search = _Search(system, rest.only(np.unique(rest.part[open_cells[rest.cells]])), width, seen)
     if not intervals:
         open_cells = search.sweep(open_cells)
     search.solve(open_cells, low, high)
     guilty = guilty | (target & open_cells & recoverable_in(system, low, high, width))
-    settled = target & ~guilty & ~open_cells & (high - low > NEAR)
+    settled = target & ~guilty & ~many & ~open_cells & (high - low > NEAR)
     low, high = np.where(settled, search.low, low), np.where(settled, search.high, high)
     return AuditResult(system, target, low, high, guilty, width, search.n_programmes, (search.low, search.high))
 
@@ -219,8 +220,10 @@ class _Search:
         return replace(rest, low=low, high=high)
 
     def _safe(self) -> np.ndarray:
+        """Cells of which enough has been seen: a wide interval, or of a change none at all."""
+        none = self.system.is_change & (self.low < NEAR) & (self.high > -NEAR)
         with np.errstate(invalid="ignore"):
-            return np.isfinite(self.low) & ~recoverable_in(self.system, self.low, self.high, self.width)
+            return np.isfinite(self.low) & ((self.high - self.low > self.width - NEAR) | none)
 
     def solve(self, open_cells: np.ndarray, low: np.ndarray, high: np.ndarray) -> None:
         """Least and greatest count of each open cell, one of every independent part at a time; into `low`, `high`."""

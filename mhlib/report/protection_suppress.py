@@ -184,21 +184,29 @@ def posed(
 def protected(problem: Problem) -> tuple[np.ndarray, AuditResult]:
     """The hidden cells, shape (n,), and the audit of all targets with them hidden.
 
-    Hiding more only widens intervals, so a target once safe stays safe and only the others are looked at again.
+    Hiding more only widens intervals, so that a count once safe stays safe and only the others are looked at again; of
+    a change known to be of many, a wider interval may reach few, so that all are looked at in the end.
     """
     hidden = ~problem.candidate
     found = problem.attack(hidden, problem.target)
+    while found.n_recoverable:
+        more, part = _hidden_further(problem, hidden, found)
+        if (more == hidden).all():
+            more = hidden | problem.candidate  # nothing cheaper helps
+        if (more == hidden).all():
+            break
+        hidden, found = more, problem.attack(more, problem.target, part.seen)
+    return hidden, found
+
+
+def _hidden_further(problem: Problem, hidden: np.ndarray, found: AuditResult) -> tuple[np.ndarray, AuditResult]:
+    """By elimination while that helps, then cell by cell, until what the audit found is mended."""
     while found.n_recoverable:
         more = hidden | _eliminated(problem, hidden, found.recoverable)
         if (more == hidden).all():
             break
         hidden, found = more, problem.attack(more, found.recoverable, found.seen)
-    hidden, found = _widened(problem, hidden, found)
-    found = problem.attack(hidden, problem.target, found.seen)
-    if found.n_recoverable and (problem.candidate & ~hidden).any():
-        hidden = hidden | problem.candidate
-        found = problem.attack(hidden, problem.target, found.seen)
-    return hidden, found
+    return _widened(problem, hidden, found)
 
 
 def _eliminated(problem: Problem, hidden: np.ndarray, failing: np.ndarray) -> np.ndarray:

@@ -164,3 +164,12 @@ def test_nothing_in_print_gives_nothing_away():
     table = square([[0, 3], [9, 4]])
     found = audit([publish(table, np.ones(9, bool), POLICIES["public"])], intervals=True)
     assert found.n_recoverable == 0 and np.isinf(found.high[found.target]).all() and not found.low[found.target].any()
+
+
+def test_a_change_that_print_proves_to_be_of_many_is_no_harm_and_one_that_may_be_of_few_is():
+    """Shown as 100 and as 120, 16 to 24 joined: many. Shown as 100 and as 110, 6 to 14 did: perhaps few."""
+    old = square([[100, 60], [70, 80]], population="v1", only=[["school", "level"]])
+    for now, told in ((120, 0), (110, 1), (105, 1), (100, 0)):
+        new = square([[now, 60], [70, 80]], population="v2", name="new", only=[["school", "level"]])
+        found = audit([publish(table, np.zeros(9, bool), ROUNDED) for table in (old, new)], revises={"v2": "v1"})
+        assert sum("level=L0, school=S0" in name for name in found.named()) == told, now
