@@ -97,7 +97,7 @@ def count_words(n: int | None, language: str, gate: Gate) -> str:
 
 def percent(value: float | None, decimals: int) -> str:
     """A share as a percentage; a dash when hidden."""
-    return DASH if value is None or math.isnan(value) else f"{100 * value:.{decimals}f}%"
+    return DASH if value is None or math.isnan(value) else f"{100 * value:.{decimals}f}%".replace("-", "−")
 
 
 def number(value: float | None, digits: int) -> str:

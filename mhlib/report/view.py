@@ -252,11 +252,16 @@ class View:
         def html(language: str) -> str:
             parts = [words(text, language, self._gate) for text in (refused.why, refused.what_to_collect)]
             why, collect = (escape(part) for part in parts)
+
+            def quiet(said: str) -> str:
+                joined = translated("{method}: {why}", language)
+                return f'<p class="quiet">{joined.format(method=escape(translated(caption, language)), why=said)}</p>'
+
             if refused.what_to_collect.template == NOTHING:
-                return f'<p class="quiet">{escape(translated(caption, language))}: {why}</p>'
+                return quiet(why)
             if again:
                 said = translated("not given, for the reason stated above.", language)
-                return f'<p class="quiet">{escape(translated(caption, language))}: {escape(said)}</p>'
+                return quiet(escape(said))
             return (f'<div class="refusal"><p class="what">{escape(translated(caption, language))}</p>'
                     f"<p><strong>{escape(translated('Not given.', language))}</strong> {why}</p>"
                     f"<p><strong>{escape(translated('To collect:', language))}</strong> {collect}</p></div>")  # fmt: skip

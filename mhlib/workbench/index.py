@@ -22,7 +22,11 @@ table{border-collapse:collapse;width:100%}th,td{text-align:left;padding:.55rem .
 border-bottom:1px solid var(--line);vertical-align:top}th{font-weight:600;color:var(--soft);font-size:.9rem}
 a{color:var(--link)}.bad{color:var(--bad)}code{font-size:.85em}
 """
-NAMES = {"screening_validity": ("筛查效度", "Screening validity")}
+NAMES = {
+    "screening_validity": ("筛查效度", "Screening validity"),
+    "intervention_outcomes": ("干预结局评价", "Intervention outcomes"),
+    "teacher_training": ("教师培训评价", "Teacher training"),
+}
 
 
 def write_index(workspace: Workspace) -> Path:

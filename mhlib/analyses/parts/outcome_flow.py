@@ -10,7 +10,7 @@ import pandas as pd
 
 from mhlib.analyses.parts.sections import Drawn, tried
 from mhlib.analyses.parts.trial import Trial, without_control, without_pupils
-from mhlib.findings import Check, Message, Proportion, Refused, message
+from mhlib.findings import Check, Estimate, Message, Proportion, Refused, message
 from mhlib.stats.effects import attrition, largest_difference, participant_flow
 
 if TYPE_CHECKING:
@@ -134,9 +134,10 @@ def _reading(found: object) -> list[Message]:
     if isinstance(found, Refused):
         return []
     n = found.n_used + found.n_excluded
-    return [message("{overall} of the pupils allocated were not measured at the primary occasion, and the arms differ by "
-                    "{differential}; the danger of bias from losses is {level}.", overall=Proportion(found.overall, n),
-                    differential=Proportion(found.differential, n), level=LEVELS.get(found.level, message("unknown")))]  # fmt: skip
+    return [message("{overall} of the pupils allocated were not measured at the primary occasion, and the shares of the "
+                    "arms differ by {differential} percentage points; the danger of bias from losses is {level}.",
+                    overall=Proportion(found.overall, n), differential=Estimate(100 * found.differential, n, digits=1),
+                    level=LEVELS.get(found.level, message("unknown")))]  # fmt: skip
 
 
 def _checks(trial: Trial, found: object) -> list[Check]:

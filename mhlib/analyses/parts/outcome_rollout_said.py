@@ -36,8 +36,9 @@ def reading(has: schools.Staggered) -> list[Message]:
                     "units otherwise moved like those they are compared with.", value=_worded(has, "overall"))]  # fmt: skip
     lags = [int(term[2:]) for term in main.terms if term.startswith("e=") and int(term[2:]) >= 0]
     if len(lags) > 1:
-        said.append(message("In the first term or year it is {first}, in the last one seen {last}; the last rests on the units that "
-                            "began first.", first=_worded(has, "e=0"), last=_worded(has, f"e={max(lags)}")))  # fmt: skip
+        said.append(message("In the first term or year of the programme the difference is {first}, in the last one seen {last}; "
+                            "the last rests on the units that began first.",
+                            first=_worded(has, "e=0"), last=_worded(has, f"e={max(lags)}")))  # fmt: skip
     other = "not_yet" if has.planned == "never" else "never"
     if not isinstance(has.found[other], Refused):
         value = _worded(has, "overall", other)
@@ -93,7 +94,8 @@ def _trends(has: schools.Staggered, tested: Drawn | Refused) -> Light:
         )
     state = "good" if breaks >= ENOUGH_MBAR else "watch"
     said = (
-        message("No difference was found before; nought is excluded even if steps after were {times} times the largest before.",
+        message("No difference was found before; nought stays excluded as long as steps after are within {times} "
+                "times the largest before.",
                 times="10" if math.isinf(breaks) else f"{breaks:.2f}")
         if breaks > 0
         else message("No difference was found before; the interval holds nought even if trends were alike.")

@@ -216,6 +216,6 @@ def _relation_said(found: Drawn | Refused) -> list[Message]:
     row = found.table.iloc[0]
     value = Estimate(row["estimate"], int(row["n_used"]), row["conf_low"], row["conf_high"])
     return [
-        message("Exploratory: with a tenth more of the manual kept to, teachers of the same tier gained {slope} standard deviations "
-                "more; who kept to it was not drawn by lot.", slope=value),
+        message("Exploratory: with 10 percentage points more of the manual kept to, teachers of the same tier gained {slope} standard "
+                "deviations more; who kept to it was not drawn by lot.", slope=value),
     ]  # fmt: skip

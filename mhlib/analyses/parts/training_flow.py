@@ -11,7 +11,7 @@ import pandas as pd
 from mhlib.analyses.parts.sections import Drawn, tried
 from mhlib.analyses.parts.training import Training, without_comparison
 from mhlib.analyses.parts.training_names import occasion_name
-from mhlib.findings import Check, Count, Message, Proportion, Refused, message
+from mhlib.findings import Check, Count, Estimate, Message, Proportion, Refused, message
 from mhlib.stats.effects import attrition, largest_difference, participant_flow, people_dropped
 
 if TYPE_CHECKING:
@@ -147,11 +147,11 @@ def _reading(found: object, occasion: str) -> list[Message]:
         return []
     return [
         message(
-            "Not tested ({occasion}): {overall} of the teachers; the arms differ by {differential}. The danger of bias "
-            "from losses is {level}.",
+            "Not tested ({occasion}): {overall} of the teachers; the shares of the arms differ by {differential} percentage points. "
+            "The danger of bias from losses is {level}.",
             occasion=occasion_name(occasion),
             overall=Proportion(found.overall, found.n_used),
-            differential=Proportion(found.differential, found.n_used),
+            differential=Estimate(100 * found.differential, found.n_used, digits=1),
             level=LEVELS[found.level],
         )
     ]

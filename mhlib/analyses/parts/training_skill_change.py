@@ -66,7 +66,7 @@ def without_occasion(occasion: str) -> Refused:
     return Refused(
         "no_later_judgement",
         message(
-            "No vignette was judged then ({occasion}), so nothing can be said about skill at that time.",
+            "No single judgements are held for that time ({occasion}), so nothing can be said about skill then.",
             occasion=occasion_name(occasion),
         ),
         message("The same number of new vignettes of each kind, judged then by both arms."),

@@ -16,6 +16,7 @@ COLUMNS: dict[str, Word] = {
 
 TERMS: dict[str, Word] = {
     "county": Word(message("county"), "text"),
+    "now": Word(message("now"), "text"),
     "by_mixed_cr2": Word(message("mixed model, cluster-robust errors by its widest level (CR2)"), "text"),
     "by_ancova": Word(message("analysis of covariance"), "text"),
     "by_change_score": Word(message("change score"), "text"),

@@ -35,5 +35,5 @@ TERMS: dict[str, Word] = {
     "casc_between": Word(message("between trainers' groups of one tier, beyond chance (SD)"), "estimate", 2),
     "casc_within": Word(message("between teachers of one group (SD)"), "estimate", 2),
     "casc_fidelity": Word(message("share of the manual kept to"), "estimate", 2),
-    "casc_tenth": Word(message("gain with a tenth more of the manual kept to (SD)"), "estimate", 2),
+    "casc_tenth": Word(message("gain with 10 percentage points more of the manual kept to (SD)"), "estimate", 2),
 }

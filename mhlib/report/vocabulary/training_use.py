@@ -46,7 +46,7 @@ TERMS: dict[str, Word] = {
     "agree_positive": Word(message("of the screen-positive, named"), "proportion"),
     "agree_named": Word(message("of the named, screen-positive"), "proportion"),
     "naming_referred": Word(message("referred by then"), "proportion"),
-    "naming_dose": Word(message("a tenth more class teachers trained, all schools"), "estimate", 2),
+    "naming_dose": Word(message("10 percentage points more class teachers trained, all schools"), "estimate", 2),
     "naming_dose_trained": Word(message("the same among trained schools only"), "estimate", 2),
     "pupils_points": Word(message("mean screening score (points)"), "estimate", 2),
     "pupils_g": Word(message("mean screening score (standard deviations)"), "estimate", 3),

@@ -168,7 +168,9 @@ def convergence_check(converged: bool) -> Check:
     """Check that the answer is one."""
     name = message("Two optimisers agree on the model with and without the slope")
     if converged:
-        return Check(name, True, message("Finite likelihood, flat, and the same deviance from two starts."))
+        return Check(
+            name, True, message("Finite likelihood, gradient near nought, and the same deviance from two starts.")
+        )
     return Check(name, False, message("They do not: no test of the slope is given, and no digit should be read."))
 
 

@@ -310,5 +310,7 @@ def waves_check(converged: bool) -> Check:
     """Check that the answer is one."""
     name = message("Two optimisers agree on the covariance of the waves")
     if converged:
-        return Check(name, True, message("Finite likelihood, flat, and the same deviance from two starts."))
+        return Check(
+            name, True, message("Finite likelihood, gradient near nought, and the same deviance from two starts.")
+        )
     return Check(name, False, message("They do not: read a random intercept instead."))
