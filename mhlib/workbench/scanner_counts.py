@@ -15,7 +15,7 @@ import pandas as pd
 from mhlib.errors import DisclosureError
 from mhlib.report.disclosure import Gate, kind_of
 from mhlib.report.language import DASH, LANGUAGES, count_words, translated, words
-from mhlib.report.tables import CONFIDENCE
+from mhlib.report.tables import CONFIDENCE, LIMITS
 from mhlib.report.view import NUMBERED
 from mhlib.report.vocabulary import COLUMNS, TERMS
 
@@ -156,13 +156,21 @@ def hidden_in_table(
         named = [name for name in frame[0] if name in COLUMNS
                  and any(words(COLUMNS[name].words, language, gate) == header for language in LANGUAGES)]  # fmt: skip
         if header in {words(CONFIDENCE, language, gate) for language in LANGUAGES}:
-            named = ["conf_low", "conf_high"]
+            named = _limits(frame[0])
+            if not named:
+                continue
         elif len(named) != 1:
             continue
         for at, row in enumerate(rows, start=1):
             known = at <= len(frame) and all(frame[at - 1].get(name) is not None for name in named)
             if not known and len(row) >= column and row[column - 1] not in dashes:
                 yield "hidden_cell", at, column
+
+
+def _limits(row: Mapping[str, object]) -> list[str]:
+    """The one pair of columns whose limits are written in one column; none where several could be meant."""
+    found = [pair for pair in {**LIMITS, "": ("conf_low", "conf_high")}.values() if set(pair) <= set(row)]
+    return list(found[0]) if len(found) == 1 else []
 
 
 def element_of_caption(caption: str, elements: Sequence[Mapping[str, object]]) -> Mapping[str, object] | None:
