@@ -61,7 +61,8 @@ class _Reader(HTMLParser):
 
     def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
         if tag not in INLINE:
-            self.said.append("\n")
+            # The bar keeps a column of numbers from being read as an array: tables are measured by their rows.
+            self.said.append("\n| " if tag in ("td", "th") else "\n")
         for name, value in attrs:
             if value and name not in GEOMETRY:
                 self.page.hidden.append((self.getpos()[0], value))

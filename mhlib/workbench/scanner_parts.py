@@ -29,7 +29,7 @@ ENCODED = re.compile(r"(?<![A-Za-z0-9+/_=-])[A-Za-z0-9+/_-]{11,}={0,2}(?![A-Za-z
 WRAPPED = re.compile(r"(?<![A-Za-z0-9+/_-])(?:[A-Za-z0-9+/_-]{40,}+[ \t\r]*+\n[ \t]*+)++[A-Za-z0-9+/_-]+={0,2}")
 DATA_URI = re.compile(r"data:[\w.+/-]*((?:;[\w=.+-]+)*),([^\s\"'<>)]*)")
 ESCAPED = re.compile(r"\\u[0-9a-fA-F]{4}|\\x[0-9a-fA-F]{2}")
-NUMBERS = re.compile(r"(?<![\w.])(?:[-+]?\d++(?:\.\d++)?(?:[eE][-+]?\d++)?[,;\s]++){29,}+[-+]?\d")
+NUMBERS = re.compile(r"(?<![\w.])(?:[-+]?\d++(?:\.\d++)?(?:[eE][-+]?\d++)?[,;\s]++){29,}+(?:[-+]?\d[\w.]*+)?")
 # A binary that carries no words but could carry a column of numbers.
 LONG_BINARY = 60
 # Keys of a notebook or a record may be shown in coordinates; any other key may itself be a value.

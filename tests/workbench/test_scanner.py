@@ -4,6 +4,7 @@ import base64
 import gzip
 import json
 import os
+import time
 import zlib
 from datetime import date
 from types import SimpleNamespace
@@ -200,6 +201,19 @@ def test_arrays_are_measured_in_every_width():
     assert [part.lengths for part in parts(json.dumps(list(range(40))).encode()) if isinstance(part, Array)] == [(40,)]
     text = ", ".join(map(str, range(40))).encode()
     assert [part.lengths for part in parts(text) if isinstance(part, Array)] == [(40,)]
+
+
+def test_a_long_table_is_read_in_time_and_its_numbers_are_seen():
+    page = (
+        "<table>" + "".join(f"<tr><th>{at}</th>\n  <td>{at % 7}</td></tr>\n" for at in range(20_000)) + "</table>"
+    ).encode()
+    started = time.process_time()
+    found = list(parts(page))
+    # A pattern that goes back over what it read would take minutes.
+    assert time.process_time() - started < 20
+    assert [len(part.rows) for part in found if isinstance(part, Table)] == [19_999]
+    text = "<pre>" + "\n ".join(map(str, range(20_000))) + "\n</pre>"
+    assert [part.lengths for part in parts(text.encode()) if isinstance(part, Array)] == [(20_000,)]
 
 
 def test_a_folder_without_a_run_is_scanned_and_a_missing_one_refused(tmp_path):
