@@ -29,6 +29,8 @@ def findings(workspace: Workspace) -> list[tuple[str, str, bool]]:
     fonts = _chinese_fonts()
     found.append(("release ledger", *_chain(releases.ledger_file(workspace), "releases")))
     found.append(("access log", *_chain(releases.access_file(workspace), "accesses")))
+    for path in sorted(workspace.reports.glob("[!.]*/*/reviews.jsonl")):
+        found.append((f"reviews of {path.parts[-3]}/{path.parts[-2]}", *_chain(path, "reviews")))
     found.append(("Chinese fonts", fonts or "none: reports still carry the text, and readers' machines draw it", True))
     return found
 

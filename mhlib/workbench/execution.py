@@ -28,15 +28,17 @@ class NotebookFailed(MhlibError):
 
 
 @contextlib.contextmanager
-def surroundings(changes: Mapping[str, str]) -> Iterator[None]:
-    """The process environment with `changes`, which the kernel inherits."""
+def surroundings(changes: Mapping[str, str | None]) -> Iterator[None]:
+    """The process environment with `changes`, which the kernel inherits; a name that is None is not there."""
     before = {name: os.environ.get(name) for name in changes}
-    os.environ.update(changes)
+    os.environ.update({name: value for name, value in changes.items() if value is not None})
+    for name in (name for name, value in changes.items() if value is None):
+        os.environ.pop(name, None)
     try:
         yield
     finally:
         for name, value in before.items():
-            os.environ.pop(name) if value is None else os.environ.update({name: value})
+            os.environ.pop(name, None) if value is None else os.environ.update({name: value})
 
 
 def execute(
@@ -65,7 +67,8 @@ def execute(
     # papermill guesses at the types of parameters and warns of those it cannot read; they were validated before.
     logging.getLogger("papermill").setLevel(logging.ERROR)
     one = {name: "1" for name in ONE_THREAD}
-    changes = {"MHLIB_RUN_DIR": str(scratch), "PYTHONHASHSEED": "0", **one, **environment}
+    # No notebook sees the key of the pseudonyms.
+    changes = {"MHLIB_RUN_DIR": str(scratch), "PYTHONHASHSEED": "0", "MHLIB_KEY": None, **one, **environment}
     # A socket's path may have 108 characters at most, so it lies in the system's own temporary folder.
     with tempfile.TemporaryDirectory(prefix="mh") as private, surroundings(changes | _own_kernel(Path(private))):
         try:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import shutil
 import time
 import traceback
@@ -14,6 +15,8 @@ from mhlib.workbench import keys
 from mhlib.workbench.execution import NotebookFailed, execute, without_raw_outputs
 from mhlib.workbench.plans import Plan
 from mhlib.workbench.publish import lock, move_into_place, write_file, write_json
+from mhlib.workbench.releases import access_file, record_access
+from mhlib.workbench.review import author_of
 from mhlib.workbench.workspace import Workspace
 
 Tell = Callable[[dict[str, object]], None]
@@ -100,12 +103,19 @@ def _executed(workspace, planned, scratch, *, tell, force, timeout, stages) -> P
     began = time.time()
     made = scratch / "store"
     made.mkdir(parents=True)
-    notebook = execute(planned.notebook, planned.params, scratch=made, environment=workspace.environment,
-                       timeout=timeout)  # fmt: skip
     try:
-        names = {element["name"] for element in export.elements(notebook)}
+        notebook = execute(planned.notebook, planned.params, scratch=made, environment=workspace.environment,
+                           timeout=timeout)  # fmt: skip
+    except NotebookFailed as fault:
+        _noted(workspace, planned, {}, fault.exit_code)
+        raise
+    try:
+        elements = export.elements(notebook)
     except MhlibError as error:
         raise NotebookFailed(error, type(error).__name__, notebook, None) from None
+    read = [one["rows"] or 0 for one in elements if "rows" in one]
+    _noted(workspace, planned, {"read": max(read, default=0)}, 0)
+    names = {element["name"] for element in elements}
     absent = [name for name in planned.required if name not in names]
     if absent:
         raise NotebookFailed(WorkbenchError(planned.label, f"the report lacks {', '.join(absent)}"), "Incomplete",
@@ -120,6 +130,14 @@ def _executed(workspace, planned, scratch, *, tell, force, timeout, stages) -> P
     store.parent.mkdir(parents=True, exist_ok=True)
     move_into_place(made, store)
     return store
+
+
+def _noted(workspace: Workspace, planned: Plan, rows: dict[str, int], code: int) -> None:
+    """Who read the data for what, in the access log: only an execution reads them, whether it came to an end or not."""
+    record_access(
+        access_file(workspace), evaluation=planned.evaluation, params_file=f"{planned.set_name}/{planned.name}.yml",
+        purpose=os.environ.get("MHLIB_PURPOSE", ""), rows=rows, run_id=planned.run_id, exit_code=code, user=author_of(),
+    )  # fmt: skip
 
 
 def _render(planned: Plan, store: Path, page: Path, stages: dict[str, float], start: float) -> dict[str, object]:
@@ -155,7 +173,7 @@ def _record(
     return {
         "set": planned.set_name, "name": planned.name, "evaluation": planned.evaluation, "run_id": planned.run_id,
         "as_of": planned.params["as_of"], "language": planned.language, "source": planned.params["source"],
-        "exit_code": code, "error": None if error is None else str(error),
+        "author": author_of(), "exit_code": code, "error": None if error is None else str(error),
         "error_class": None if error is None else getattr(error, "kind", type(error).__name__),
         "execution_key": planned.execution_key, "render_key": planned.render_key, "data_sha256": planned.data_sha256,
         "params": planned.params, "versions": keys.versions(), "started": round(start, 3),
