@@ -97,6 +97,7 @@ def parts(raw: bytes, place: str = "", *, suffix: str = "", depth: int = 0) -> I
     if depth > DEEPEST or len(raw) > LARGEST:
         yield Opaque(_in(place, "too deep or too large"))
         return
+    raw = _sign_by_sign(raw)
     if (unpacked := _unpacked(raw)) is not None:
         for name, inner in unpacked:
             yield from (
@@ -111,6 +112,16 @@ def parts(raw: bytes, place: str = "", *, suffix: str = "", depth: int = 0) -> I
         yield from _binary(raw, place)
     else:
         yield from _of_text(text, place, suffix, depth)
+
+
+def _sign_by_sign(raw: bytes) -> bytes:
+    """Packed bytes that a script wrote as the signs of a text, one a byte, as they were; all others as they are."""
+    if raw[:1] in (b"\x1f", b"\x78", b"\xc2") or raw[:2] == b"PK":
+        with contextlib.suppress(UnicodeError):
+            packed = raw.decode("utf-8").encode("latin-1")
+            if packed != raw and (packed.startswith(b"\x89PNG") or _unpacked(packed) is not None):
+                return packed
+    return raw
 
 
 def readable(raw: bytes) -> str | None:
@@ -319,19 +330,9 @@ def _of_json(value: object, place: str, depth: int) -> Iterator[Part]:
     elif isinstance(value, list):
         yield from _of_list(value, place, depth)
     elif isinstance(value, str):
-        yield from parts(_bytes(value), place, depth=depth + 1)
+        yield from parts(value.encode("utf-8", "replace"), place, depth=depth + 1)
     elif isinstance(value, int | float) and not isinstance(value, bool) and abs(value) >= 1e9:
         yield Text(place, f"{value:.0f}")
-
-
-def _bytes(text: str) -> bytes:
-    """A text as bytes; one that spells packed bytes sign by sign, as scripts do, as these."""
-    if text[:1] in ("\x1f", "\x78", "\x89") or text[:2] == "PK":
-        with contextlib.suppress(UnicodeEncodeError):
-            raw = text.encode("latin-1")
-            if _unpacked(raw) is not None or raw.startswith(b"\x89PNG"):
-                return raw
-    return text.encode("utf-8", "replace")
 
 
 def _of_list(value: list, place: str, depth: int) -> Iterator[Part]:

@@ -12,7 +12,7 @@ from urllib.parse import quote
 
 import pandas as pd
 import pytest
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from mhlib.errors import DisclosureError, ParamsError
@@ -53,6 +53,8 @@ ENCODERS = {
 
 
 @settings(max_examples=150, deadline=None)
+@example(["bare gzip", "percent"], 0)
+@example(["bare gzip", "json"], 0)
 @given(st.lists(st.sampled_from(sorted(ENCODERS)), max_size=4), st.integers(0, 9_999_999))
 def test_whatever_is_wrapped_is_unwrapped(chain, number):
     secret = f"P{number:07d}"
