@@ -119,13 +119,18 @@ def holds(found, truth: float) -> bool:
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("schools", [12, 40])
-def test_what_was_learned_and_kept_is_covered(claims, schools):
-    study = study_of(claims, LOTS, f"{schools} schools of 4 to 12 teachers", (81, schools))
+@pytest.mark.parametrize(("schools", "own"), [(12, 0.3), (40, OWN)])
+def test_what_was_learned_and_kept_is_covered(claims, schools, own):
+    study = study_of(
+        claims,
+        f"{LOTS}; schools move by themselves (SD {own})",
+        f"{schools} schools of 4 to 12 teachers",
+        (81, schools),
+    )
     known, shares, held, sizes, drawn = town(schools), [], 0, [], 0
     hits = dict.fromkeys(WHEN.values(), 0)
     while len(shares) < study.replicates:
-        data, drawn = taught(study.rng, known), drawn + 1
+        data, drawn = taught(study.rng, known, own=own), drawn + 1
         share = kept(data, PARAMS)
         if not isinstance(share, Refused):
             held += holds(share, KEPT)
