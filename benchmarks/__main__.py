@@ -30,6 +30,7 @@ AREAS = (
     "robust",
     "multilevel",
     "mixed_robust",
+    "protection",
     "change",
     "did",
     "slopes",

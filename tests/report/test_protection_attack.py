@@ -1,5 +1,7 @@
 """Random cities, two releases, and an attacker written apart: nothing small can be worked out."""
 
+import os
+
 import numpy as np
 import pytest
 from hypothesis import HealthCheck, given, settings
@@ -10,6 +12,8 @@ from mhlib.report.protection_tables import count_table
 
 from .attacker import MARGINS, World, printed_of, ranges, sums, worlds
 
+# All 5,000 cities are `make calibrate`'s; a run in between looks at some.
+CITIES = int(os.environ.get("MHLIB_CITIES", "500"))
 QUIET = [HealthCheck.too_slow, HealthCheck.data_too_large, HealthCheck.large_base_example]
 
 
@@ -37,16 +41,16 @@ def attack(world: World) -> None:
         assert not narrow.any(), [key for key, bad in zip(small, narrow, strict=True) if bad]
 
 
-@settings(max_examples=300, deadline=None, suppress_health_check=QUIET)
+@settings(max_examples=100, deadline=None, suppress_health_check=QUIET)
 @given(worlds())
 def test_an_attacker_never_recovers_a_small_cell_from_two_releases(world):
     attack(world)
 
 
 @pytest.mark.slow
-@settings(max_examples=5000, deadline=None, suppress_health_check=QUIET)
+@settings(max_examples=CITIES, deadline=None, suppress_health_check=QUIET)
 @given(worlds(most=3))
-def test_an_attacker_never_recovers_a_small_cell_from_two_releases_of_5000_cities(world):
+def test_an_attacker_never_recovers_a_small_cell_from_two_releases_of_many_cities(world):
     attack(world)
 
 

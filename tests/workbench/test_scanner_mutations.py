@@ -24,6 +24,8 @@ from mhlib.workbench import plans, runs, scanner_counts
 from mhlib.workbench.scanner import ELEMENT, Known, scan
 from mhlib.workbench.workspace import Workspace
 
+# A report is rendered for it.
+pytestmark = pytest.mark.slow
 ROOT = Path(__file__).resolve().parents[2]
 PUBLIC = Gate.of("public")
 ID_CARD, PHONE, BORN, NAME = "11010519491231002X", "13857412345", "2012-05-13", "王小明"
