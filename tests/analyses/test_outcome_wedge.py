@@ -164,6 +164,18 @@ def test_other_pupils_each_time_are_watched(made):
     assert {light.name.template: light.state for light in found.domains}["Who was measured"] == "watch"
 
 
+@pytest.mark.parametrize(("again", "state"), [(0.002, "watch"), (0.5, "watch"), (0.9, "good")])
+def test_a_few_pupils_measured_again_do_not_speak_for_all(made, again, state):
+    frame = rows(units=12, recurring=False)
+    more = np.arange(len(frame)) < again * len(frame)
+    # Measured in the period after their own as well, or before it where theirs is the last.
+    for period in range(1, 6):
+        other = f"p{period + 1 if period < 5 else 4}"
+        frame.loc[more & (frame.index % PERIODS == period - 1), other] = 20.0 + period
+    _, _, found = made(frame)
+    assert {light.name.template: light.state for light in found.domains}["Who was measured"] == state
+
+
 @pytest.mark.parametrize(
     ("change", "code"),
     [
@@ -173,12 +185,39 @@ def test_other_pupils_each_time_are_watched(made):
         (lambda frame: frame.assign(step=frame["step"] - 1), "no_untreated_period"),
         (lambda frame: frame.assign(step=np.arange(len(frame)) % 4 + 2), "design"),
         (lambda frame: frame.assign(step=np.nan), "no_start"),
+        # 0, which some write for never, half a period, and a start in a year where periods are counted.
+        (lambda frame: frame.assign(step=frame["step"].where(frame["step"] < 5, 0)), "start_no_period"),
+        (lambda frame: frame.assign(step=frame["step"] - 0.5), "start_no_period"),
         (lambda frame: frame.assign(**{f"p{n}": np.nan for n in range(1, 6)}), "nothing_measured"),
     ],
 )
 def test_what_is_no_wedge_is_refused(made, change, code):
     _, _, found = made(change(rows(units=8)))
     assert found.effect.code == code and found.variants.code == code and found.reading == [] and found.checks == []
+
+
+def test_a_period_left_out_moves_no_start(made):
+    frame = rows(4)
+    frame = frame[frame["step"] > 2]
+    later = {f"p{n}": f"p{n}" for n in range(2, 6)}
+    _, _, found = made(frame.drop(columns="p1"), occasions=later, baseline="p2")
+    long = frame.melt(["pupil", "school", "step"], list(later), "period", "y")
+    long["period"] = long["period"].str[1:].astype(int)
+    long["on"] = (long["period"] >= long["step"]).astype(float)
+    wanted = stepped_wedge_effect(
+        long, outcome="y", school="school", period="period", treated="on", pupil="pupil", seed=1
+    )
+    assert found.effect.estimate == pytest.approx(wanted.effect("average over exposure")["estimate"], abs=1e-8)
+    assert found.effect.conf_low < -2.0 < found.effect.conf_high < 0
+    shown = found.schedule.table.pivot(index="row", columns="across", values="value_shown")
+    assert shown.to_numpy().tolist() == [[0, 1, 1, 1], [0, 0, 1, 1], [0, 0, 0, 1]]
+
+
+def test_occasions_without_numbers_are_counted_by_their_place(made):
+    named = dict(zip(("first", "second", "third", "fourth", "fifth"), (f"p{n}" for n in range(1, 6)), strict=True))
+    _, _, found = made(rows(units=12), occasions=named, baseline="first", primary="fifth")
+    _, _, wanted = made(rows(units=12))
+    assert found.effect.estimate == wanted.effect.estimate and found.starts.table.equals(wanted.starts.table)
 
 
 def test_two_periods_are_no_steps(made):

@@ -10,10 +10,11 @@ import numpy as np
 import pandas as pd
 
 from mhlib.analyses.parts.outcome_effect import Effect
+from mhlib.analyses.parts.outcome_rollout_rows import occasion_times
 from mhlib.analyses.parts.sections import Drawn, tried
 from mhlib.analyses.parts.trial import Trial, other_design
 from mhlib.errors import DesignError
-from mhlib.findings import Check, Estimate, Light, Message, Refused, message
+from mhlib.findings import Check, Estimate, Light, Message, Proportion, Refused, message
 from mhlib.stats.effects import SteppedWedgeResult, hedges_g_from_model, multilevel, stepped_wedge_effect
 
 if TYPE_CHECKING:
@@ -32,6 +33,8 @@ VARIANTS = {
 }
 # Fewer units than this, and the model's interval does not stand alone.
 FEW_UNITS = 12
+# From this share of pupils seen in two periods on, the same pupils count as measured again.
+MOSTLY_AGAIN = 0.8
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -69,7 +72,7 @@ def section(trial: Trial, params: Params) -> WedgeSection:
     effect = _effect(rows, found, params)
     return WedgeSection(
         effect=effect, estimate=_estimate(effect), schedule=schedule, starts=starts, periods=_periods(rows, found),
-        exposure=_exposure(rows, found), variants=_variants(rows, found, params), reading=_reading(found, effect),
+        exposure=_exposure(rows, found), variants=_variants(rows, found, params), reading=_reading(found, effect, params.alpha),
         # The average asks for no constant effect, so that a growing one is no failure; the reading and the figure tell of it.
         domains=_domains(rows), checks=[*found.checks[1:], _overlap(rows), _contamination()],
     )  # fmt: skip
@@ -93,7 +96,23 @@ def _unready(trial: Trial) -> Refused | None:
     if len(trial.data.occasions) < 3:
         return Refused("few_periods", message("Fewer than three periods were measured: a roll-out in steps has at least three."),
                        message("The outcome in every period, from before the first start until after the last."))  # fmt: skip
-    return None
+    return _odd_starts(trial)
+
+
+def _odd_starts(trial: Trial) -> Refused | None:
+    """Starts that are no number of an occasion: in which period such a unit began would be a guess; after the last it did not."""
+    times = list(occasion_times(trial.data.occasions).values())
+    start = trial.people["start_term"].astype(float)
+    odd = start.notna() & ~start.isin(times) & ~(start > times[-1])
+    if not odd.any():
+        return None
+    return Refused(
+        "start_no_period",
+        message("{n} units begin at a number that is no measured period, so it is not known in which periods they had the programme.",
+                n=int(trial.people.loc[odd, trial.cluster].nunique())),
+        message("In column start_term the number that ends the name of the first occasion with the programme, or the place of that "
+                "occasion where the names do not all end in a number."),
+    )  # fmt: skip
 
 
 def _unmeasured() -> Refused:
@@ -102,9 +121,11 @@ def _unmeasured() -> Refused:
 
 
 def measured_rows(trial: Trial) -> pd.DataFrame:
-    """One row a pupil and period measured: `unit, pupil_pid, period` (1 is the first)`, start, on, y`."""
-    people, parts = trial.people, []
-    start = np.ceil(people["start_term"].astype(float)).clip(lower=1)
+    """One row a pupil and period measured: `unit, pupil_pid, period` (1 is the first)`, start` (its period)`, on, y`."""
+    people, parts, times = trial.people, [], list(occasion_times(trial.data.occasions).values())
+    begun = people["start_term"].astype(float)
+    # The number of a start is that in the name of its occasion, as in every other roll-out, whichever occasions are left out.
+    start = pd.Series(np.searchsorted(times, begun) + 1.0, index=people.index).where(begun.notna())
     for period, occasion in enumerate(trial.data.occasions, start=1):
         # A unit without a start never begins; the library then says what is lacking.
         on = (start <= period).astype(float)
@@ -243,7 +264,7 @@ def _without_cell(rows: pd.DataFrame, params: Params, people: int) -> list[dict[
     return [{"group": "wedge_without_cell", **_ends(fit.effect("on")), "n_used": people}]
 
 
-def _reading(found: SteppedWedgeResult, effect: Effect) -> list[Message]:
+def _reading(found: SteppedWedgeResult, effect: Effect, alpha: float) -> list[Message]:
     """What the models say together, and how to read them."""
     constant = found.effect(CONSTANT)
     shown = Estimate(effect.estimate, effect.n_used, effect.conf_low, effect.conf_high)
@@ -254,7 +275,7 @@ def _reading(found: SteppedWedgeResult, effect: Effect) -> list[Message]:
         said.append(
             message("The effect changes with time under the programme (p = {p}): the one constant effect is the wrong question.",
                     p=f"{found.constant_p:.3f}")
-            if found.constant_p < 0.05
+            if found.constant_p < alpha
             else message("Nothing shows that the effect changes with time under the programme (p = {p}); with few units a change "
                          "is easily missed.", p=f"{found.constant_p:.3f}")
         )  # fmt: skip
@@ -294,7 +315,6 @@ def _domains(rows: pd.DataFrame) -> list[Light]:
     both, total = _both_sides(rows)
     cells, units = rows.groupby(["unit", "period"]).ngroups, rows["unit"].nunique()
     least = int(rows.groupby("start")["unit"].nunique().min())
-    same = bool(rows.duplicated(["pupil_pid"]).any())
     return [
         Light(message("Order of starting"), "good" if least >= 2 else "watch",
               message("At least {n} units begin in each step.", n=least), message("by lot, two units a step or more"), True),
@@ -303,11 +323,23 @@ def _domains(rows: pd.DataFrame) -> list[Light]:
               message("both kinds in two periods or more"), True),
         Light(message("Waiting units"), "unknown", message("Whether waiting units took up parts of the programme is not recorded."),
               message("nothing is taken up before the turn"), True),
-        Light(message("Who was measured"), "good" if same else "watch",
-              message("The same pupils were measured again.") if same
-              else message("Other pupils were measured each time: who comes may depend on the programme."),
-              message("the same pupils, or all pupils of a unit"), True),
+        _measured(rows),
         Light(message("Periods not measured"), "good" if cells == units * total else "watch",
               message("{n} of {total} cells of unit and period were measured.", n=cells, total=units * total),
               message("every unit in every period"), True),
     ]  # fmt: skip
+
+
+def _measured(rows: pd.DataFrame) -> Light:
+    """Whether the pupils of one period are those of another: one of them does not speak for all."""
+    periods = rows.groupby("pupil_pid")["period"].nunique()
+    again = float((periods > 1).mean())
+    if again >= MOSTLY_AGAIN:
+        said = message("The same pupils were measured again.")
+    elif again > 0:
+        said = message("{share} of the pupils were measured in two periods or more: who comes may depend on the programme.",
+                       share=Proportion(again, len(periods)))  # fmt: skip
+    else:
+        said = message("Other pupils were measured each time: who comes may depend on the programme.")
+    return Light(message("Who was measured"), "good" if again >= MOSTLY_AGAIN else "watch", said,
+                 message("the same pupils, or all pupils of a unit"), True)  # fmt: skip
