@@ -220,6 +220,44 @@ def test_where_everybody_came_the_offer_says_it_all():
     assert codes(found, "slope", "levels") == {"design"}
 
 
+def unlike_records(seed: int = 8) -> pd.DataFrame:
+    """The worse off stay away, only those who came were written down, and the programme does nothing."""
+    rng = np.random.default_rng(seed)
+    school = np.repeat(np.arange(40), 50)
+    offered, own = school % 2, rng.normal(size=2000)
+    before = 20 + 3 * own + rng.normal(0, 3, 2000)
+    came = (offered == 1) & (rng.random(2000) < 1 / (1 + np.exp(1.5 * own)))
+    return pd.DataFrame({
+        "school_pid": [f"s{at}" for at in school], "arm": np.where(offered == 1, "intervention", "control"), "y_pre": before,
+        "y_post": 10 + 0.3 * before + 4 * own + rng.normal(0, 0.5, 40)[school] + rng.normal(0, 3, 2000),
+        "sessions": np.where(came, rng.integers(1, 9, 2000), np.nan),
+    })  # fmt: skip
+
+
+@pytest.mark.parametrize("least", [1, 3])
+def test_who_was_written_down_makes_no_compliers(least):
+    found = section(unlike_records(), attended_from=least)
+    assert codes(found, "uptake", "complier") == {"unrecorded"}
+    assert "of those with the programme have one: the others may have attended none" in said(found.reading)
+    # With a 0 for each who stayed away the effect is there, and nought.
+    whole = unlike_records().assign(
+        sessions=lambda rows: rows["sessions"].mask(rows["sessions"].isna() & (rows["arm"] == "intervention"), 0.0)
+    )
+    found = section(whole, attended_from=least)
+    row = by_term(found.complier).loc["dose_complier"]
+    assert row["conf_low"] < 0 < row["conf_high"] and "have one" not in said(found.reading)
+
+
+def test_controls_of_whom_only_those_who_came_were_written_down():
+    people = attended(crossed=0.2)
+    people.loc[(people["arm"] == "control") & (people["sessions"] < 3), "sessions"] = np.nan
+    assert codes(section(people, attended_from=3), "uptake", "complier") == {"unrecorded"}
+    # A few records lost leave the arms nearly as the lots made them.
+    few = attended(crossed=0.2)
+    few.loc[few.index % 30 == 0, "sessions"] = np.nan
+    assert not isinstance(section(few, attended_from=3).complier, Refused)
+
+
 def test_nobody_came():
     people = attended()
     people.loc[people["arm"] == "intervention", "sessions"] = 0.0

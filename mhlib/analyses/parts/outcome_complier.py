@@ -11,12 +11,14 @@ from mhlib.analyses.parts.outcome_effect import adjusted
 from mhlib.analyses.parts.sections import Drawn, refused_design
 from mhlib.analyses.parts.trial import Trial
 from mhlib.errors import DesignError
-from mhlib.findings import Check, Estimate, Message, Refused, message
+from mhlib.findings import Check, Estimate, Message, Proportion, Refused, message
 from mhlib.stats.effects import ComplierResult, complier_effect
 
 if TYPE_CHECKING:
     from mhlib.analyses.intervention_outcomes import Params
 
+# Larger shares without a record, in an arm that has records, leave those compared no longer as the lots made them.
+MOST_UNRECORDED = 0.05
 Found = tuple[Drawn | Refused, Drawn | Refused, list[Message], list[Check]]
 
 
@@ -58,6 +60,11 @@ def _refusal(trial: Trial, people: pd.DataFrame, *, served_later: bool) -> Refus
                     "of the outcome."),
             message("Sessions attended up to the primary occasion."),
         )  # fmt: skip
+    return _unrecorded(trial, people) or _alike(trial, people)
+
+
+def _alike(trial: Trial, people: pd.DataFrame) -> Refused | None:
+    """Nobody differs in what lots changed, or everybody did what was drawn."""
     rows = _compared(trial, people)
     if rows["treated"].nunique() < 2 or rows["took_part"].nunique() < 2:
         return Refused(
@@ -73,6 +80,23 @@ def _refusal(trial: Trial, people: pd.DataFrame, *, served_later: bool) -> Refus
             message("Nothing."),
         )  # fmt: skip
     return None
+
+
+def _unrecorded(trial: Trial, people: pd.DataFrame) -> Refused | None:
+    """Who has a record is known only after the lots were drawn, and may hang on who came: leaving the others out undoes the lots."""
+    rows = people.loc[people.index.intersection(trial.compared.index)]
+    lost = rows["took_part"].isna().groupby(rows["treated"]).agg(["mean", "size"])
+    # Controls without any record are supposed to have attended none.
+    lost = lost[(lost.index == 1) | (lost["mean"] < 1)]
+    if not (lost["mean"] > MOST_UNRECORDED).any():
+        return None
+    worst = lost.loc[lost["mean"].idxmax()]
+    return Refused(
+        "unrecorded",
+        message("{share} of one arm have no record of attendance. Whether there is one may hang on who came, and without them the "
+                "arms are no longer as the lots made them.", share=Proportion(float(worst["mean"]), int(worst["size"]))),
+        message("Sessions attended by everybody in the arm, with 0 for those who attended none."),
+    )  # fmt: skip
 
 
 def without_lots() -> Refused:

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 import pandas as pd
 
-from mhlib.analyses.parts.outcome_complier import complier
+from mhlib.analyses.parts.outcome_complier import MOST_UNRECORDED, complier
 from mhlib.analyses.parts.outcome_expected import robust_line
 from mhlib.analyses.parts.outcome_matched import to_five
 from mhlib.analyses.parts.sections import Drawn, refused_design
@@ -307,6 +307,7 @@ def _delivered(trial: Trial, params: Params, people: pd.DataFrame) -> list[Messa
         if name == "arm_programme":
             said.append(message("Of those with the programme {share} attended {least} or more sessions.", share=share,
                                 least=f"{params.attended_from:g}"))  # fmt: skip
+            said += _known(people, mine)
         elif trial.design in SERVED_LATER:
             said.append(message("Those who began later are served too. Sessions carry no date, so theirs say nothing about whether "
                                 "they were served too early."))  # fmt: skip
@@ -319,6 +320,15 @@ def _delivered(trial: Trial, params: Params, people: pd.DataFrame) -> list[Messa
         said.append(message("No sessions are recorded of those without the programme. It is supposed that they attended none; a "
                             "record would have to show it."))  # fmt: skip
     return said
+
+
+def _known(people: pd.DataFrame, recorded: pd.DataFrame) -> list[Message]:
+    """Of whom the share with the programme speaks; nothing where everybody has a record."""
+    served = int((people["treated"] == 1).sum())
+    if len(recorded) == served:
+        return []
+    return [message("That is a share of those with a record, and {share} of those with the programme have one: the others may have "
+                    "attended none.", share=Proportion(len(recorded) / served, served))]  # fmt: skip
 
 
 def _contamination(trial: Trial, people: pd.DataFrame) -> list[Check]:
@@ -341,7 +351,7 @@ def _recorded(people: pd.DataFrame) -> list[Check]:
     if served.empty:
         return []
     lost = float(served["sessions"].isna().mean())
-    return [Check(message("Attendance is recorded of those with the programme"), lost <= 0.05,
+    return [Check(message("Attendance is recorded of those with the programme"), lost <= MOST_UNRECORDED,
                   message("{share} have no record.", share=Proportion(lost, len(served))))]  # fmt: skip
 
 
