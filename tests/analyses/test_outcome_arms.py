@@ -320,6 +320,24 @@ def test_the_schools_have_neither_names_nor_sizes():
     )
 
 
+def test_thirds_of_the_baseline_are_those_of_the_ranks_and_fewer_where_many_share_a_score():
+    frame = rows(16, schools=10).assign(b=lambda people: people["y_pre"].round())
+    frame.loc[3, "b"] = np.nan
+    wanted = pd.qcut(frame["b"].rank(), 3, labels=["severity_low", "severity_middle", "severity_high"]).astype(object)
+    assert outcome_groups.severity(frame).fillna("none").tolist() == wanted.fillna("none").tolist()
+    assert pd.isna(outcome_groups.severity(frame)[3])
+    assert set(outcome_groups.severity(frame.assign(b=7.0))) == {"severity_low"}
+    two = outcome_groups.severity(pd.DataFrame({"b": [0.0] * 7 + [1.0] * 3}))
+    assert two.tolist() == ["severity_low"] * 7 + ["severity_high"] * 3
+
+
+def test_a_constant_baseline_has_no_subgroups():
+    params = params_of()
+    found = outcome_groups.section(trial(rows(17, schools=20).assign(y_pre=7.0), params), params)
+    assert found.interactions.code == found.subgroups.code == "no_subgroups"
+    assert not isinstance(found.schools, Refused)
+
+
 def test_schools_too_small_to_be_shown_are_refused():
     params = params_of()
     found = outcome_groups.section(trial(rows(15, schools=20, pupils=12), params), params)

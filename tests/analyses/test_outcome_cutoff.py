@@ -76,6 +76,11 @@ def states(result) -> dict[str, str]:
     return {one.name.template: one.state for one in result.domains}
 
 
+def test_an_outcome_alike_for_everybody_is_refused():
+    result = found(world(np.random.default_rng(4)).assign(y_post=5.0))
+    assert isinstance(result.effect, Refused) and result.effect.code == "design"
+
+
 # --- the demo city -----------------------------------------------------------------------------------------------------
 
 

@@ -364,6 +364,13 @@ def test_one_cluster_is_refused():
     assert isinstance(refused, Refused) and refused.code == "one_cluster"
 
 
+def test_an_arm_of_which_nobody_was_measured_is_refused_for_that_reason():
+    rows = small([0, 1] * 4)
+    rows["y"] = rows["y"].where(rows["t"] == 0)
+    refused = cluster_robust("y ~ t + x", rows, cluster="school", arm="t")
+    assert refused.code == "nobody_in_arm" and "single school" not in refused.why.template
+
+
 def test_one_cluster_in_an_arm_is_refused():
     rows = small([0, 0, 0, 0, 0, 0, 1])
     assert cluster_robust("y ~ t + x", rows, cluster="school", arm="t").code == "one_cluster_in_arm"

@@ -70,6 +70,8 @@ def jump_of(trial: Trial, params: Params) -> Jump | Refused:
     if refused := _one_sided(screened):
         return refused
     try:
+        if screened["y"].nunique() < 2:
+            raise DesignError("rdd(outcome)", "the outcome is the same in every row", allowed="an outcome that varies")
         return _fitted(screened, cluster, params)
     except DesignError as error:
         return refused_design(error)

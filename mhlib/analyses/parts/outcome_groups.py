@@ -6,6 +6,7 @@ import math
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+import numpy as np
 import pandas as pd
 
 from mhlib.analyses.parts.groups import grouping, large
@@ -80,9 +81,11 @@ def _interactions(trial: Trial, params: Params) -> tuple[Drawn | Refused, Drawn 
 
 
 def severity(frame: pd.DataFrame) -> pd.Series:
-    """Thirds of the baseline, by name."""
-    cuts = pd.qcut(frame["b"].rank(method="average"), 3, labels=["severity_low", "severity_middle", "severity_high"])
-    return cuts.astype(object).where(cuts.notna(), None)
+    """Thirds of the baseline, by name; fewer groups where many share a score, and one where all do."""
+    names = np.array(["severity_low", "severity_middle", "severity_high"], dtype=object)
+    place = frame["b"].rank(method="average")
+    third = np.searchsorted(place.quantile([1 / 3, 2 / 3]), place.fillna(0.0))
+    return pd.Series(names[third], index=frame.index).where(place.notna(), None)
 
 
 def _one(trial: Trial, params: Params, frame: pd.DataFrame, names: list[str], kept: list[str]):

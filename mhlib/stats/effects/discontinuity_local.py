@@ -185,6 +185,8 @@ def folded_quantile(bias: np.ndarray, level: float, df: float) -> np.ndarray:
 
 def student_density(x: np.ndarray, df: float) -> np.ndarray:
     """Density of Student's t, normal where `df` is infinite."""
+    # So far out it is nought in any digit, and the square stays a number.
+    x = np.minimum(np.abs(x), 1e150)
     if np.isinf(df):
         return np.exp(-(x**2) / 2) / math.sqrt(2 * math.pi)
     scale = math.exp(math.lgamma((df + 1) / 2) - math.lgamma(df / 2)) / math.sqrt(df * math.pi)

@@ -28,15 +28,18 @@ def one_cluster_refusal(n_clusters: int) -> Refused | None:
 
 
 def one_cluster_in_arm_refusal(arms: dict[object, int]) -> Refused | None:
-    """Refusal (code `one_cluster_in_arm`) when an arm has one cluster only.
+    """Refusal when an arm has one cluster only (code `one_cluster_in_arm`), or nobody (`nobody_in_arm`).
 
     Parameters
     ----------
     arms : mapping
         Clusters in each arm.
     """
-    if len(arms) >= 2 and min(arms.values()) >= 2:
+    fewest = min(arms.values()) if len(arms) >= 2 else 0
+    if fewest >= 2:
         return None
+    if fewest == 0:
+        return nobody_in_arm()
     return Refused(
         "one_cluster_in_arm",
         message(
@@ -44,6 +47,17 @@ def one_cluster_in_arm_refusal(arms: dict[object, int]) -> Refused | None:
             "it has."
         ),
         message("Add schools or classes to that arm: at least two, and about ten for a dependable error."),
+    )
+
+
+def nobody_in_arm() -> Refused:
+    """Refusal (code `nobody_in_arm`) where no row of an arm is complete."""
+    return Refused(
+        "nobody_in_arm",
+        message(
+            "Nobody of one arm can be compared: the outcome, or what it is adjusted for, is missing for all of them."
+        ),
+        message("The outcome, and what it is adjusted for, from both arms."),
     )
 
 

@@ -176,7 +176,7 @@ def positive(values: np.ndarray | None, kept: np.ndarray, where: str, name: str 
     if n_wrong := int((found <= 0).sum()):
         raise DataError(f"{where}({name})", f"{n_wrong} weeks have none", allowed="numbers above 0",
                         remedy="leave weeks without pupils out of the table")  # fmt: skip
-    return found / found.mean() if scaled else found
+    return found / found.mean() if scaled and len(found) else found
 
 
 def gap_before(time: pd.Series, begun: np.ndarray) -> bool:

@@ -53,6 +53,13 @@ def test_two_values_a_side_have_the_bias_of_a_parabola_by_hand():
     assert abs(jump.jumps[0]) == pytest.approx(jump.unit_bias)
 
 
+@pytest.mark.parametrize("df", [7.0, np.inf])
+def test_a_bias_beyond_all_errors_overflows_nothing(df):
+    # An outcome without spread has an error of nought, and its bias in errors is as large as a number can be.
+    found = folded_quantile([1.0, 1e200], 0.95, df)
+    assert found == pytest.approx([folded_quantile(1.0, 0.95, df)[0], 1e200], rel=1e-12)
+
+
 def test_folded_quantile_is_the_usual_one_without_bias_and_one_sided_with_much():
     assert folded_quantile(0.0, 0.95, np.inf)[0] == pytest.approx(1.959964, abs=1e-6)
     assert folded_quantile(0.0, 0.95, 7.0)[0] == pytest.approx(stats.t.ppf(0.975, 7))

@@ -176,6 +176,11 @@ def test_refuses_short_series(n, start, code):
     assert result.what_to_collect.values["least"] == 8
 
 
+def test_a_series_in_which_nobody_was_measured_is_refused_without_a_warning():
+    found = interrupted_time_series(ramp().assign(outcome=np.nan, people=0.0), start=13, weights="people")
+    assert found.code == "too_few_weeks_before"
+
+
 def test_eight_weeks_on_either_side_are_enough():
     result = interrupted_time_series(ramp(16, 8), start=9)
     assert (result.n_before, result.n_after) == (8, 8)
