@@ -228,6 +228,14 @@ def test_a_start_before_the_first_term_is_no_never():
     section = found(people.assign(start_term=people["start_term"].mask(early, 0.0)))
     assert section.effect.n_clusters == 55
     assert rows(section.cohorts, "starts_in").loc["term_1", "n_units"] == 5
+    name = "Every start is the number of a measured time"
+    odd = [check for check in section.checks if check.name.template == name]
+    assert [check.passed for check in odd] == [False] and odd[0].detail.values["n"] == 5
+    assert "A start of 0 does not mean never" in odd[0].detail.template
+    # Stated to begin in the first term measured: served from then on, and no slip of the pen.
+    stated = found(people.assign(start_term=people["start_term"].mask(early, 1.0)))
+    assert stated.effect.estimate == section.effect.estimate
+    assert not any(check.name.template == name for check in stated.checks)
 
 
 def test_schools_that_lack_a_term_are_counted():

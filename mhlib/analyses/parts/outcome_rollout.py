@@ -12,7 +12,7 @@ from mhlib.analyses.parts import outcome_rollout_panel as dosed
 from mhlib.analyses.parts import outcome_rollout_said as said
 from mhlib.analyses.parts import outcome_rollout_schools as schools
 from mhlib.analyses.parts.outcome_effect import Effect
-from mhlib.analyses.parts.outcome_rollout_rows import Rollout, rollout
+from mhlib.analyses.parts.outcome_rollout_rows import Rollout, rollout, stated_before
 from mhlib.analyses.parts.sections import Drawn
 from mhlib.analyses.parts.trial import Trial, other_design
 from mhlib.findings import Check, Light, Message, Refused
@@ -130,7 +130,7 @@ def _checks(has: schools.Staggered, effect: Effect | Refused) -> list[Check]:
     if isinstance(has.main, Refused):
         return []
     # The two-way estimate is not the plan's; its forbidden comparisons are told in the reading and in its own table.
-    found = [check for check in has.main.checks if check.name.template != FORBIDDEN]
+    found = [check for check in has.main.checks if check.name.template != FORBIDDEN] + stated_before(has.rollout)
     if not isinstance(has.study, Refused):
         found += has.study.checks
     if not isinstance(effect, Refused) and not math.isnan(effect.g):

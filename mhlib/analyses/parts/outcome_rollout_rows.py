@@ -11,7 +11,7 @@ import numpy as np
 import pandas as pd
 
 from mhlib.analyses.parts.trial import Trial
-from mhlib.findings import Refused, message
+from mhlib.findings import Check, Refused, message
 
 if TYPE_CHECKING:
     from mhlib.analyses.intervention_outcomes import Params
@@ -30,6 +30,8 @@ class Rollout:
         Time: the name of its occasion, or the time itself.
     absorbing : bool
         Exposure never falls, and is whole from the time after the first: then units have one start.
+    n_before : int
+        Units whose start is stated to lie before the first time; they count as served from it on.
     n_falling, n_partial : int
         Units whose exposure falls again; rows of partial exposure.
     n_lacking : int
@@ -41,6 +43,7 @@ class Rollout:
     rows: pd.DataFrame
     names: dict[float, str]
     absorbing: bool = True
+    n_before: int = 0
     n_falling: int = 0
     n_partial: int = 0
     n_lacking: int = 0
@@ -97,8 +100,11 @@ def _from_one(found: Rollout) -> Rollout:
     rows = found.rows
     shift = max(0.0, 1.0 - float(rows["time"].min()))
     first = rows["first"].clip(lower=rows["time"].min())
+    before = int(rows.loc[rows["first"] < rows["time"].min(), "unit"].nunique())
     names = {time + shift: found.name(time) for time in rows["time"].unique()}
-    return replace(found, rows=rows.assign(time=rows["time"] + shift, first=first + shift), names=names)
+    return replace(
+        found, rows=rows.assign(time=rows["time"] + shift, first=first + shift), names=names, n_before=before
+    )
 
 
 def _without_comparison(found: Rollout) -> Refused | None:
@@ -117,6 +123,17 @@ def _without_comparison(found: Rollout) -> Refused | None:
             message("Units that begin later or never, measured at the same times."),
         )
     return None
+
+
+def stated_before(found: Rollout) -> list[Check]:
+    """Starts before the first time, such as a 0 that was meant as never: they take a unit out of the comparison."""
+    if not found.n_before:
+        return []
+    return [Check(
+        message("Every start is the number of a measured time"), False,
+        message("{n} units are said to begin before the first time measured, count as served from it on and are compared with nobody. "
+                "A start of 0 does not mean never: for units that never begin leave column start_term empty.", n=found.n_before),
+    )]  # fmt: skip
 
 
 def occasion_times(occasions: Sequence[str]) -> dict[str, float]:
