@@ -15,9 +15,10 @@ def level(lost_control: int, lost_served: int) -> str:
     return attrition(kept, np.repeat(["a", "b"], 1000)).level
 
 
-def result_of(found: str) -> SimpleNamespace:
+def result_of(found: str, *, alike: bool | None = True) -> SimpleNamespace:
     flow = SimpleNamespace(level=found, reading=[message("Nothing.")], shared=0)
-    return SimpleNamespace(flow=flow, missing=SimpleNamespace(alike=None, checks=[]), strength="strong")
+    missing = SimpleNamespace(alike=alike, checks=[], few_lost=False)
+    return SimpleNamespace(flow=flow, missing=missing, strength="strong")
 
 
 @pytest.mark.parametrize(
@@ -29,3 +30,8 @@ def test_a_level_of_loss_is_known_everywhere(lost, wanted, state, cautioned):
     assert found == wanted and found in outcome_flow.LEVELS
     assert outcome_verdict._losses(result_of(found)).state == state
     assert bool(outcome_answer._cautions(result_of(found))) is cautioned
+
+
+def test_low_losses_of_an_unknown_kind_are_no_green_light():
+    found = result_of(level(100, 110), alike=None)
+    assert outcome_verdict._losses(found).state == "watch" and outcome_answer._cautions(found)

@@ -11,7 +11,7 @@ import pandas as pd
 from mhlib.analyses.parts.sections import Drawn, tried
 from mhlib.analyses.parts.trial import Trial, without_control, without_pupils
 from mhlib.findings import Check, Estimate, Message, Proportion, Refused, message
-from mhlib.stats.effects import attrition, largest_difference, participant_flow
+from mhlib.stats.effects import AttritionResult, attrition, largest_difference, participant_flow
 
 if TYPE_CHECKING:
     from mhlib.analyses.intervention_outcomes import Params
@@ -28,7 +28,8 @@ class FlowSection:
     """Counts by unit, arm and occasion, and the losses against the boundary of the What Works Clearinghouse.
 
     `shared` is the share of controls whose school also has pupils with the programme; NaN where no lots were drawn, whole
-    schools were drawn, or no school is named.
+    schools were drawn, or no school is named. A pupil is lost who is not in the comparison, whatever is lacking; `level` is
+    the worse of that of pupils and that of whole units (`units_level`, empty where the source does not list them).
     """
 
     steps: Drawn | Refused
@@ -40,6 +41,7 @@ class FlowSection:
     reading: list[Message]
     checks: list[Check]
     shared: float = float("nan")
+    units_level: str = ""
 
 
 def section(trial: Trial, params: Params) -> FlowSection:
@@ -49,12 +51,14 @@ def section(trial: Trial, params: Params) -> FlowSection:
     people = _staged(trial, params)
     stages = {name: f"stage_{name}" for name in ("allocated", *trial.data.occasions)}
     found = _losses(trial, params, people)
-    level = "" if isinstance(found, Refused) else found.level
+    whole = None if isinstance(found, Refused) else _units_lost(trial, params, people)
+    level = "" if isinstance(found, Refused) else _worse(found, whole)
     return FlowSection(
         steps=_steps(trial, people, stages), loss=_loss(found), boundary=_boundary(found),
         overall=float("nan") if isinstance(found, Refused) else found.overall,
         differential=float("nan") if isinstance(found, Refused) else found.differential,
-        level=level, reading=_reading(found), checks=_checks(trial, found), shared=shared_schools(trial),
+        level=level, reading=_reading(found, whole, people), checks=_checks(trial, params, level), shared=shared_schools(trial),
+        units_level="" if whole is None else whole.level,
     )  # fmt: skip
 
 
@@ -65,6 +69,25 @@ def _losses(trial: Trial, params: Params, people: pd.DataFrame) -> object:
         return without_control()
     return tried(attrition, people["kept"], people["arm"].astype(str), arms=arms, cluster=people[trial.cluster],
                  conf_level=params.conf_level)  # fmt: skip
+
+
+def _units_lost(trial: Trial, params: Params, people: pd.DataFrame) -> AttritionResult | None:
+    """Whole units of which nobody is in the comparison, of all allocated; None where the source does not list them by arm."""
+    units = trial.data.allocated
+    if params.allocated == "pupil_pid" or params.allocated not in people or not {"unit", "arm"} <= set(units):
+        return None
+    units = units[["unit", "arm"]].astype(str).drop_duplicates()
+    arms = [arm for arm in (trial.control, *trial.treated_arms) if (units["arm"] == arm).any()]
+    units = units[units["arm"].isin(arms)]
+    left = people.loc[people["kept"] == 1, params.allocated].dropna().astype(str)
+    found = tried(
+        attrition, units["unit"].isin(left).astype(int), units["arm"], arms=arms, conf_level=params.conf_level
+    )
+    return None if isinstance(found, Refused) else found
+
+
+def _worse(found: AttritionResult, whole: AttritionResult | None) -> str:
+    return max((one.level for one in (found, whole) if one is not None), key=list(LEVELS).index)
 
 
 def shared_schools(trial: Trial) -> float:
@@ -95,7 +118,7 @@ def _staged(trial: Trial, params: Params) -> pd.DataFrame:
     people["stage_allocated"] = 1
     for occasion in trial.data.occasions:
         people[f"stage_{occasion}"] = people[f"y_{occasion}"].notna().astype(int)
-    return people.assign(kept=people["measured"].astype(int), arm=people["arm"].astype(str))
+    return people.assign(kept=people["analysed"].astype(int), arm=people["arm"].astype(str))
 
 
 def _steps(trial: Trial, people: pd.DataFrame, stages: dict[str, str]) -> Drawn:
@@ -130,18 +153,40 @@ def _boundary(found: object) -> Drawn | Refused:
                  x_share=True, y_share=True, points=True)  # fmt: skip
 
 
-def _reading(found: object) -> list[Message]:
+def _reading(found: object, whole: AttritionResult | None, people: pd.DataFrame) -> list[Message]:
+    """Losses of pupils, and of whole units where there are any; the worse first."""
     if isinstance(found, Refused):
         return []
+    said = _pupils_said(found, left_out=bool((people["measured"] & (people["kept"] == 0)).any()))
+    if whole is None or not whole.overall:
+        return [said]
+    return [_units_said(whole), said] if _worse(found, whole) != found.level else [said, _units_said(whole)]
+
+
+def _pupils_said(found: AttritionResult, *, left_out: bool) -> Message:
     n = found.n_used + found.n_excluded
-    return [message("{overall} of the pupils allocated were not measured at the primary occasion, and the shares of the "
-                    "arms differ by {differential} percentage points; the danger of bias from losses is {level}.",
-                    overall=Proportion(found.overall, n), differential=Estimate(100 * found.differential, n, digits=1),
-                    level=LEVELS.get(found.level, message("unknown")))]  # fmt: skip
+    values = {"overall": Proportion(found.overall, n), "differential": Estimate(100 * found.differential, n, digits=1),
+              "level": LEVELS.get(found.level, message("unknown"))}  # fmt: skip
+    if left_out:
+        return message("{overall} of the pupils allocated are not in the comparison, because the outcome at the primary occasion, the "
+                       "first score, a covariate or the stratum is missing, and the shares of the arms differ by {differential} "
+                       "percentage points; the danger of bias from losses is {level}.", **values)  # fmt: skip
+    return message("{overall} of the pupils allocated were not measured at the primary occasion, and the shares of "
+                   "the arms differ by {differential} percentage points; the danger of bias from losses is {level}.",
+                   **values)  # fmt: skip
 
 
-def _checks(trial: Trial, found: object) -> list[Check]:
-    seen = set(trial.people[trial.cluster].dropna().astype(str))
+def _units_said(whole: AttritionResult) -> Message:
+    lost, n = int(whole.table["lost"].sum()), int(whole.table["n"].sum())
+    return message("Of {lost} of the {n} units allocated nobody is in the comparison, and the shares of the arms differ by "
+                   "{differential} percentage points; the danger of bias from the loss of whole units is {level}.",
+                   lost=lost, n=n, differential=f"{100 * whole.differential:.1f}",
+                   level=LEVELS.get(whole.level, message("unknown")))  # fmt: skip
+
+
+def _checks(trial: Trial, params: Params, level: str) -> list[Check]:
+    column = params.allocated if params.allocated in trial.people else trial.cluster
+    seen = set(trial.people[column].dropna().astype(str))
     units = trial.data.allocated.get("unit")
     name = message("Every unit allocated was measured")
     if units is None or not len(units):
@@ -149,7 +194,7 @@ def _checks(trial: Trial, found: object) -> list[Check]:
     else:
         lost = len(set(units.astype(str)) - seen)
         listed = Check(name, lost == 0, message("{n} units were allocated and never measured.", n=lost))
-    if isinstance(found, Refused):
+    if not level:
         return [listed]
-    said = message("The danger of bias from losses is {level}.", level=LEVELS.get(found.level, message("unknown")))
-    return [listed, Check(message("Losses stay within the boundary"), found.level != "high", said)]
+    said = message("The danger of bias from losses is {level}.", level=LEVELS.get(level, message("unknown")))
+    return [listed, Check(message("Losses stay within the boundary"), level != "high", said)]

@@ -3,18 +3,26 @@
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 import numpy as np
 import pandas as pd
 
 from mhlib.analyses.parts.outcome_effect import adjusted, formula, pooled_sd, robust
-from mhlib.analyses.parts.sections import Drawn, refused_design
+from mhlib.analyses.parts.sections import Drawn, refused_design, tried
 from mhlib.analyses.parts.trial import Trial, arms_refusal
 from mhlib.errors import DesignError
 from mhlib.findings import Check, Estimate, Message, Refused, message
-from mhlib.stats.effects import ImputationResult, cluster_robust, lee_bounds, multiple_imputation, pool, tipping_point
+from mhlib.stats.effects import (
+    ClusterRobustResult,
+    ImputationResult,
+    cluster_robust,
+    lee_bounds,
+    multiple_imputation,
+    pool,
+    tipping_point,
+)
 
 if TYPE_CHECKING:
     from mhlib.analyses.intervention_outcomes import Params
@@ -30,8 +38,8 @@ UNLIKE_ALPHA = 0.01
 class MissingSection:
     """Patterns, imputation, tipping point, bounds.
 
-    `alike` tells whether both arms lose pupils of one kind (None: not known), `stands` whether no shift on the map turns the
-    finding (None: nought is in the interval already).
+    `alike` tells whether both arms lose pupils of one kind (None: not known), in every design with two arms; `few_lost`
+    whether hardly anybody is; `stands` whether no shift on the map turns the finding, be it an effect or none (None: no map).
     """
 
     patterns: Drawn | Refused
@@ -43,22 +51,27 @@ class MissingSection:
     checks: list[Check]
     alike: bool | None = None
     stands: bool | None = None
+    few_lost: bool = False
 
 
 def section(trial: Trial, params: Params) -> MissingSection:
     """Complete cases beside imputed ones, the map of shifts, and Lee's bounds."""
-    if refused := arms_refusal(trial):
+    refused = arms_refusal(trial)
+    if not len(trial.people):
         return _nothing(refused)
     people = trial.people[trial.people["treated"].notna()]
-    people = people[people["b"].notna()] if trial.has_baseline else people
-    if int(people["y"].isna().sum()) < FEWEST_LOST:
-        return _nothing(Refused("nobody_lost",
-                                message("Hardly anybody is missing at the primary occasion: there is nothing to impute."),
-                                message("Nothing.")))  # fmt: skip
-    try:
-        return _whole(trial, params, people)
-    except DesignError as error:
-        return _nothing(refused_design(error))
+    few = int((~people["analysed"]).sum()) < FEWEST_LOST
+    if refused is None and few:
+        refused = Refused("nobody_lost",
+                          message("Hardly anybody is missing at the primary occasion: there is nothing to impute."),
+                          message("Nothing."))  # fmt: skip
+    if refused is None:
+        try:
+            return _whole(trial, params, people)
+        except DesignError as error:
+            refused = refused_design(error)
+    nothing = replace(_nothing(refused), few_lost=few)
+    return replace(nothing, **_kinds(trial, params, people)) if trial.controlled and not few else nothing
 
 
 def _whole(trial: Trial, params: Params, people: pd.DataFrame) -> MissingSection:
@@ -69,12 +82,12 @@ def _whole(trial: Trial, params: Params, people: pd.DataFrame) -> MissingSection
     imputed = _imputed(trial, params, people)
     mended = _pooled(trial, params, imputed, people)
     shifts, tipping, stands = _tipping(trial, params, imputed, people)
-    effects, said, check = _effects(trial, complete, mended)
-    predictors = _predictors(trial, params, people)
-    kind, alike = _kind(predictors)
+    effects, said, check = _effects(params, complete, mended)
+    kinds = _kinds(trial, params, people)
     return MissingSection(
-        patterns=_patterns(trial, people), predictors=predictors, effects=effects, tipping=shifts,
-        bounds=_bounds(trial, params, people), reading=[*said, *kind, *tipping], checks=[check], alike=alike, stands=stands,
+        patterns=_patterns(trial, people), predictors=kinds["predictors"], effects=effects, tipping=shifts,
+        bounds=_bounds(trial, params, people), reading=[*said, *kinds["reading"], *tipping], checks=[check],
+        alike=kinds["alike"], stands=stands,
     )  # fmt: skip
 
 
@@ -96,17 +109,38 @@ def _patterns(trial: Trial, people: pd.DataFrame) -> Drawn:
     return Drawn(table=pd.DataFrame(rows))
 
 
-def _predictors(trial: Trial, params: Params, people: pd.DataFrame) -> Drawn | Refused:
-    """Whether being missing goes with arm and baseline: a linear model of being missing, exploratory."""
-    frame = people.assign(lost=people["y"].isna().astype(float))
+def _kinds(trial: Trial, params: Params, people: pd.DataFrame) -> dict[str, object]:
+    """Whether the arms lose pupils of one kind, by the first score; by the outcome of those who are lost for want of another value."""
+    first = _predictors(trial, params, people, "b")
+    found = {"b": _cross(first)}
+    if int((people["measured"] & ~people["analysed"]).sum()) >= FEWEST_LOST:
+        found["y"] = _cross(_predictors(trial, params, people, "y"))
+    known = [score for score, p_value in found.items() if not math.isnan(p_value)]
+    said, alike = _kind({score: found[score] for score in known})
+    lost = people[~people["analysed"]]
+    if alike and 2 * int(lost[known].notna().any(axis=1).sum()) < len(lost):
+        said, alike = [], None
+    return {"predictors": _predictors_drawn(first), "reading": said, "alike": alike}
+
+
+def _predictors(trial: Trial, params: Params, people: pd.DataFrame, score: str) -> ClusterRobustResult | Refused:
+    """Whether being lost goes with arm and score: a linear model of being lost, exploratory."""
+    frame = people.assign(lost=(~people["analysed"]).astype(float))
     terms = ["treated"]
-    if trial.has_baseline:
-        frame["z_b"] = (frame["b"] - frame["b"].mean()) / frame["b"].std(ddof=1)
+    if frame[score].std(ddof=1) > 0:
+        frame["z_b"] = (frame[score] - frame[score].mean()) / frame[score].std(ddof=1)
         frame["z_cross"] = frame["z_b"] * frame["treated"]
         terms += ["z_b", "z_cross"]
-    fit = cluster_robust(
-        formula("lost", terms[1:], terms[0]), frame, cluster=trial.cluster, conf_level=params.conf_level
+    return tried(
+        cluster_robust,
+        formula("lost", terms[1:], terms[0]),
+        frame,
+        cluster=trial.cluster,
+        conf_level=params.conf_level,
     )
+
+
+def _predictors_drawn(fit: ClusterRobustResult | Refused) -> Drawn | Refused:
     if isinstance(fit, Refused):
         return fit
     names = {"treated": "lost_arm", "z_b": "lost_baseline", "z_cross": "lost_both"}
@@ -115,21 +149,31 @@ def _predictors(trial: Trial, params: Params, people: pd.DataFrame) -> Drawn | R
     return Drawn(table=table[["term", "estimate", "conf_low", "conf_high", "p_value", "n_used"]])
 
 
-def _kind(predictors: Drawn | Refused) -> tuple[list[Message], bool | None]:
+def _cross(fit: ClusterRobustResult | Refused) -> float:
+    """p-value of the score's part in being lost differing between arms; NaN where it is not known."""
+    rows = fit.to_frame().set_index("term") if not isinstance(fit, Refused) else []
+    return float(rows.at["z_cross", "p_value"]) if len(rows) and "z_cross" in rows.index else math.nan
+
+
+def _kind(found: dict[str, float]) -> tuple[list[Message], bool | None]:
     """Equal losses are no equal loss: the worse-off of one arm against anybody of the other bends the comparison."""
-    rows = [] if isinstance(predictors, Refused) else predictors.table.set_index("term")
-    p_value = rows.at["lost_both", "p_value"] if len(rows) and "lost_both" in rows.index else math.nan
-    if math.isnan(p_value):
+    if not found:
         return [], None
-    if p_value >= UNLIKE_ALPHA:
+    unlike = [score for score, p_value in found.items() if p_value < UNLIKE_ALPHA / len(found)]
+    if not unlike:
         return [
             message(
                 "Nothing speaks for the arms having lost pupils of different kinds, as far as the first score tells."
             )
         ], True
-    said = message("The arms lost pupils of different kinds: being missing goes with the first score in one arm more than in the "
-                   "other. Those left are then no longer alike, even where the losses are equal in number.")  # fmt: skip
-    return [said], False
+    said = {
+        "b": message("The arms lost pupils of different kinds: being missing goes with the first score in one arm more than in the "
+                     "other. Those left are then no longer alike, even where the losses are equal in number."),
+        "y": message("The arms lost pupils of different kinds: lacking a first score, a covariate or the stratum goes with the "
+                     "outcome in one arm more than in the other. Those left are then no longer alike, even where the losses are "
+                     "equal in number."),
+    }  # fmt: skip
+    return [said[score] for score in unlike], False
 
 
 def _imputed(trial: Trial, params: Params, people: pd.DataFrame) -> ImputationResult:
@@ -137,8 +181,9 @@ def _imputed(trial: Trial, params: Params, people: pd.DataFrame) -> ImputationRe
     columns = {f"y_{name}": people[f"y_{name}"].astype(float) for name in trial.data.occasions}
     columns["treated"] = people["treated"]
     for name in ("sex", *params.covariates):
-        if name in people and pd.api.types.is_numeric_dtype(people[name]) and people[name].notna().all():
-            columns[name] = people[name].astype(float)
+        numeric = name in people and pd.api.types.is_numeric_dtype(people[name])
+        if numeric and (people[name].notna().all() or name in params.covariates):
+            columns[name] = people[name].astype("Float64").astype(float)
     frame = pd.DataFrame(columns)
     frame = frame[[name for name in frame if frame[name].std(ddof=1) > 0]]
     cluster = None
@@ -152,23 +197,26 @@ def _imputed(trial: Trial, params: Params, people: pd.DataFrame) -> ImputationRe
 
 def _pooled(trial: Trial, params: Params, imputed: ImputationResult, people: pd.DataFrame) -> object:
     """The primary model in each completed table, pooled by Rubin with Barnard and Rubin's degrees of freedom."""
-    estimates, variances, df = [], [], []
+    estimates, variances, df, n_used = [], [], [], 0
+    mended = [name for name in imputed.data if name != trial.cluster and people[name].isna().any()]
     for at in range(imputed.m):
         whole = people.copy()
         done = imputed.completed(at)
-        for name in trial.data.occasions:
-            whole[f"y_{name}"] = done[f"y_{name}"].to_numpy()
+        for name in mended:
+            whole[name] = done[name].to_numpy()
         whole["y"] = whole[f"y_{params.primary}"]
+        whole["b"] = whole[f"y_{params.baseline}"] if params.baseline else whole["b"]
         frame, names = adjusted(trial, params, whole)
-        row = robust(trial, params, frame, names, estimand="pupil").to_frame().set_index("term").loc["treated"]
+        fit = robust(trial, params, frame, names, estimand="pupil")
+        row, n_used = fit.to_frame().set_index("term").loc["treated"], fit.n_used
         estimates.append(row["estimate"])
         variances.append(row["std_error"] ** 2)
         df.append(row["df"])
-    return pool(np.array(estimates), np.array(variances), df_complete=float(np.mean(df)), terms=["treated"], n_used=len(people),
+    return pool(np.array(estimates), np.array(variances), df_complete=float(np.mean(df)), terms=["treated"], n_used=n_used,
                 conf_level=params.conf_level)  # fmt: skip
 
 
-def _effects(trial: Trial, complete: object, mended: object) -> tuple[Drawn, list[Message], Check]:
+def _effects(params: Params, complete: object, mended: object) -> tuple[Drawn, list[Message], Check]:
     """Complete cases and imputed, and whether the difference is more than half the standard error."""
     first = complete.to_frame().set_index("term").loc["treated"]
     second = mended.table.set_index("term").loc["treated"]
@@ -177,9 +225,10 @@ def _effects(trial: Trial, complete: object, mended: object) -> tuple[Drawn, lis
             for name, row, n in (("effect_complete", first, complete.n_used), ("effect_imputed", second, mended.n_used))]  # fmt: skip
     change = float(first["estimate"] - second["estimate"])
     far = abs(change) > 0.5 * float(first["std_error"])
-    said = message("Those measured alone give {complete} points, everybody {imputed}.",
-                   complete=Estimate(first["estimate"], complete.n_used),
-                   imputed=Estimate(second["estimate"], mended.n_used))  # fmt: skip
+    sign = 1.0 if params.better == "higher" else -1.0
+    said = message("Those measured alone give {complete} points, everybody {imputed}; above 0 is better.",
+                   complete=Estimate(sign * first["estimate"], complete.n_used),
+                   imputed=Estimate(sign * second["estimate"], mended.n_used))  # fmt: skip
     check = Check(message("Those measured alone give the same effect"), not far,
                   message("The two differ by {change} points; more than half a standard error raises an alarm.",
                           change=Estimate(change, complete.n_used)))  # fmt: skip
@@ -188,11 +237,15 @@ def _effects(trial: Trial, complete: object, mended: object) -> tuple[Drawn, lis
 
 def _tipping(
     trial: Trial, params: Params, imputed: ImputationResult, people: pd.DataFrame
-) -> tuple[Drawn, list[Message], bool | None]:
+) -> tuple[Drawn | Refused, list[Message], bool | None]:
     """Effect for every pair of shifts; and whether any shift on the map turns the finding."""
-    sd = pooled_sd(people[people["y"].notna()])
+    if people["y"].notna().all():
+        return Refused("nothing_shifted",
+                       message("Every outcome at the primary occasion is known, so none can be shifted."),
+                       message("Nothing.")), [], None  # fmt: skip
+    sd = pooled_sd(people[people["analysed"]])
     shifts = [round(shift * sd, 6) for shift in SHIFTS]
-    covariates = [f"y_{params.baseline}"] if trial.has_baseline else []
+    covariates = [f"y_{params.baseline}"] if f"y_{params.baseline}" in imputed.data else []
     cluster = trial.cluster if trial.cluster in imputed.data else None
     found = tipping_point(imputed, outcome=f"y_{params.primary}", treated="treated", covariates=covariates, cluster=cluster,
                           shift_treated=shifts, shift_control=shifts, conf_level=params.conf_level)  # fmt: skip
@@ -203,18 +256,29 @@ def _tipping(
         "across": [f"shift_{names[round(value, 6)]}" for value in table["delta_control"]],
         "value_shown": table["estimate"], "n_used": found.n_used,
     })  # fmt: skip
-    base = math.copysign(1, found.estimate) if found.conf_low * found.conf_high > 0 else 0
-    held = (np.sign(table["conf_low"]) == base) & (np.sign(table["conf_high"]) == base)
-    said = (
-        message("The interval holds nought already before any shift.")
-        if base == 0
-        else message("The finding stands for every shift on the map, up to half a standard deviation in either arm.")
-        if held.all()
-        else message("The finding turns within the map: a shift of the unmeasured by half a standard deviation or less, in one arm "
-                     "against the other, is enough.")
-    )  # fmt: skip
+    stands, said = _stands(found)
     return Drawn(table=rows, x_axis=message("controls shifted by (SD)"),
-                 y_axis=message("programme shifted by (SD)")), [said], bool(held.all()) if base else None  # fmt: skip
+                 y_axis=message("programme shifted by (SD)")), [said], stands  # fmt: skip
+
+
+def _stands(found: object) -> tuple[bool | None, Message]:
+    """Whether every shift on the map leaves the finding: an effect on the same side of nought, or nought within the interval."""
+    low, high = found.table["conf_low"], found.table["conf_high"]
+    if math.isnan(found.conf_low):
+        return None, message("Too few units for an interval.")
+    if found.conf_low * found.conf_high <= 0:
+        if ((low <= 0) & (high >= 0)).all():
+            return True, message("The interval holds nought before any shift and at every shift on the map.")
+        return False, message("The interval holds nought before any shift, but not everywhere on the map: a shift of the unmeasured "
+                              "by half a standard deviation or less, in one arm against the other, is enough to make it an "
+                              "effect.")  # fmt: skip
+    base = math.copysign(1, found.estimate)
+    if ((np.sign(low) == base) & (np.sign(high) == base)).all():
+        return True, message(
+            "The finding stands for every shift on the map, up to half a standard deviation in either arm."
+        )
+    return False, message("The finding turns within the map: a shift of the unmeasured by half a standard deviation or less, in one "
+                          "arm against the other, is enough.")  # fmt: skip
 
 
 def _bounds(trial: Trial, params: Params, people: pd.DataFrame) -> Drawn | Refused:

@@ -227,8 +227,7 @@ def _arms(trial: Trial, params: Params) -> Drawn | Refused:
         return Refused(
             "two_arms", message("There are two arms only; the primary result compares them."), message("Nothing.")
         )
-    people = trial.people[trial.people["arm"].isin([trial.control, *trial.treated_arms]) & trial.people["measured"]]
-    people = people[people["b"].notna()] if trial.has_baseline else people
+    people = trial.people[trial.people["arm"].isin([trial.control, *trial.treated_arms]) & trial.people["analysed"]]
     frame, names = adjusted(trial, params, people)
     dummies = {f"arm_{at}": (frame["arm"] == arm).astype(float) for at, arm in enumerate(trial.treated_arms)}
     frame = frame.assign(**dummies)

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 import pandas as pd
 
 from mhlib.analyses.parts.outcome_effect import adjusted, formula, icc_of, pooled_sd, robust
-from mhlib.analyses.parts.outcome_names import in_words
+from mhlib.analyses.parts.outcome_names import in_words, occasion_name
 from mhlib.analyses.parts.sections import Drawn, refused_design, tried
 from mhlib.analyses.parts.trial import Trial, arms_refusal
 from mhlib.errors import DesignError
@@ -55,9 +55,13 @@ def _outcomes(trial: Trial, params: Params) -> Drawn | Refused:
     if not params.later:
         return Refused("no_later", message("The plan names no outcome beside the primary one."),
                        message("A later measurement of the same pupils, as parameter later."))  # fmt: skip
-    rows, tests = [], []
+    rows, tests, lacking = [], [], []
     for occasion in params.later:
         people = _measured_at(trial, occasion)
+        if people["treated"].nunique() < 2:
+            lacking.append(message("{occasion}: nobody, or nobody of one arm, was measured, so no difference is given.",
+                                   occasion=occasion_name(occasion)))  # fmt: skip
+            continue
         try:
             frame, names = adjusted(trial, params, people)
             fit = robust(trial, params, frame, names)
@@ -67,17 +71,19 @@ def _outcomes(trial: Trial, params: Params) -> Drawn | Refused:
             return fit
         rows.append({"group": occasion, **_standardised(trial, fit, frame)})
         tests.append(_wild(trial, params, frame, names))
+    if not rows:
+        return Refused("nothing_measured", lacking[0],
+                       message("A later measurement of the same pupils, as parameter later."))  # fmt: skip
     table = pd.DataFrame(rows)
     table["p_holm"] = adjust_pvalues(table["p_value"].to_numpy()).adjusted
     if len(tests) > 1 and not any(isinstance(test, Refused) or test.refused for test in tests):
         table["p_romano_wolf"] = romano_wolf(tests).adjusted
-    return Drawn(table=table, axis=message("difference (points)"), rule=0.0)
+    return Drawn(table=table, axis=message("difference (points)"), rule=0.0, lacking=tuple(lacking))
 
 
 def _measured_at(trial: Trial, occasion: str) -> pd.DataFrame:
     people = trial.people[trial.people["treated"].notna()].assign(y=lambda frame: frame[f"y_{occasion}"])
-    people = people[people["y"].notna()]
-    return people[people["b"].notna()] if trial.has_baseline else people
+    return people[people["y"].notna() & people["covered"]]
 
 
 def _wild(trial: Trial, params: Params, frame, names) -> object:

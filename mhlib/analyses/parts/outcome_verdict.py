@@ -104,7 +104,7 @@ def _cause(result: OutcomesResult) -> Light:
 
 def doubt_of_kind(result: OutcomesResult) -> Message | None:
     """Why losses within the boundary may bend the comparison all the same; None where nothing speaks for it or few were lost."""
-    if result.flow.level != "low" or not result.missing.checks:
+    if result.flow.level != "low" or result.missing.few_lost:
         return None
     return {False: UNLIKE_LOSSES, None: UNKNOWN_LOSSES}.get(result.missing.alike)
 

@@ -34,7 +34,8 @@ class Trial:
     data : TrialData
     people : DataFrame, one row a pupil
         As loaded, with ``treated`` (1.0 programme, 0.0 control, NaN another arm), ``y`` (primary outcome, points),
-        ``b`` (baseline, points) and ``measured`` (y is there). Clusters never change after allocation.
+        ``b`` (baseline, points), ``measured`` (y is there), ``covered`` (so is all else that the comparison of the design
+        needs: baseline, covariates, stratum) and ``analysed`` (both). Clusters never change after allocation.
     design, cluster, control : str
         ``cluster`` is the column behind every interval; ``""`` where pupils were allocated one by one and none is named.
     levels : tuple of str
@@ -68,8 +69,10 @@ class Trial:
 
     @property
     def compared(self) -> pd.DataFrame:
-        """Pupils of the two arms compared, with a measured outcome (and baseline where there is one)."""
+        """Pupils of the two arms with a measured outcome and baseline, and the covariates and stratum where arms are compared."""
         people = self.people[self.people["treated"].notna() & self.people["measured"]]
+        if self.design not in UNLIKE:
+            return people[people["covered"]]
         return people[people["b"].notna()] if self.has_baseline else people
 
     @property
@@ -104,12 +107,37 @@ def trial_of(data: TrialData, params: Params) -> Trial:
         people["y"] = people[f"y_{params.primary}"]
         people["b"] = people[f"y_{params.baseline}"] if params.baseline else np.nan
         people["measured"] = people["y"].notna()
+        _demand_columns(people, params)
         if params.stratum and params.stratum != "stratum":
             people["stratum"] = people[params.stratum]
+        people["covered"] = _covered(people, params)
+        people["analysed"] = people["measured"] & people["covered"]
     return Trial(
         data=data, people=people, design=params.design, cluster=params.cluster or params.allocated,
         levels=tuple(params.levels), control=control, treated_arms=tuple(treated),
     )  # fmt: skip
+
+
+def _demand_columns(people: pd.DataFrame, params: Params) -> None:
+    """Every column that the plan names is there."""
+    named = {"stratum": [params.stratum], "covariates": params.covariates, "cluster": [params.cluster or params.allocated],
+             "levels": params.levels}  # fmt: skip
+    for where, names in named.items():
+        if absent := [name for name in names if name and name not in people]:
+            raise ParamsError(
+                where,
+                f"the source has no column {', '.join(absent)}",
+                allowed=", ".join(name for name in people if name not in ("treated", "y", "b", "measured")),
+                remedy="name a column of the source, or map it in columns",
+            )
+
+
+def _covered(people: pd.DataFrame, params: Params) -> pd.Series:
+    """Whether all is there that the comparison needs beside the outcome; a column nobody has is no condition."""
+    names = [] if params.design in (*ROLLED_OUT, "above_cutoff") else ["b", *params.covariates]
+    if params.stratum and params.design not in UNLIKE:
+        names.append("stratum")
+    return people[[name for name in names if people[name].notna().any()]].notna().all(axis=1)
 
 
 def without_pupils() -> Refused:
@@ -146,6 +174,16 @@ def without_baseline() -> Refused:
     )
 
 
+def nothing_measured() -> Refused:
+    """No comparison where an arm has nobody left."""
+    return Refused(
+        "nothing_measured",
+        message("Nobody, or nobody of one arm, has the outcome at the primary occasion and all else that the comparison needs: there "
+                "is nothing to compare."),
+        message("The outcome at the primary occasion, and first score and covariates, from pupils of both arms."),
+    )  # fmt: skip
+
+
 def arms_refusal(trial: Trial) -> Refused | None:
     """Why the arms as such cannot be compared; None where they can."""
     if not len(trial.people):
@@ -157,4 +195,6 @@ def arms_refusal(trial: Trial) -> Refused | None:
                     "gives the effect."),
             message("Nothing."),
         )  # fmt: skip
-    return None if trial.controlled else without_control()
+    if not trial.controlled:
+        return without_control()
+    return None if trial.compared["treated"].nunique() == 2 else nothing_measured()
