@@ -104,6 +104,20 @@ class BaseParams(BaseModel):
                                   allowed="the file with that checksum", remedy="use disclosure: public")  # fmt: skip
 
 
+def agreeing(alpha: float, conf_level: float | None) -> float:
+    """`alpha`, where it is the size of the test that an interval of `conf_level` makes: one excludes nought when the other does.
+
+    Raises
+    ------
+    ValueError
+        If they differ: a verdict by one could contradict the other.
+    """
+    if conf_level is not None and abs(alpha - (1 - conf_level)) > 1e-9:
+        raise ValueError(f"must be {1 - conf_level:.6g}, which is 1 - conf_level, so that the test and the intervals agree; "
+                         f"for alpha {alpha:g} state conf_level {1 - alpha:.6g}")  # fmt: skip
+    return alpha
+
+
 def _unknown(name: str, known: list[str]) -> str:
     near = difflib.get_close_matches(str(name), known, n=1)
     return f"unknown key {name}" + (f"; did you mean {near[0]}?" if near else f"; allowed: {', '.join(known)}")

@@ -19,7 +19,7 @@ from dataclasses import dataclass
 from typing import Literal
 
 import pandas as pd
-from pydantic import Field
+from pydantic import Field, ValidationInfo, field_validator
 
 from mhlib.analyses.parts import (
     consort,
@@ -54,7 +54,7 @@ from mhlib.data.sources import open_source
 from mhlib.data.totals import totalled
 from mhlib.data.trial import load_trial
 from mhlib.findings import Check, Light, Message, Refused, Reported
-from mhlib.params import BaseParams
+from mhlib.params import BaseParams, agreeing
 
 REQUIRED = (
     "answer",
@@ -94,7 +94,8 @@ class Params(BaseParams):
     outcome_high: float | None = Field(None, description="highest possible score", json_schema_extra=POINTS)
     better: Literal["lower", "higher"] = Field("lower", description="which direction of the outcome is better")
     estimand: Literal["pupil", "school"] = Field("pupil", description="averaged over pupils or over schools")
-    alpha: float = Field(0.05, gt=0, lt=0.5, description="size of the primary test", json_schema_extra=SHARE)
+    alpha: float = Field(0.05, gt=0, lt=0.5, description="size of the primary test, 1 - conf_level", json_schema_extra=SHARE,
+                         validate_default=True)
     planned_on: str = Field("", description="day the plan was frozen, year-month-day; empty: everything is exploratory")
     plan_sha256: str = Field("", pattern=r"^([0-9a-f]{16}|[0-9a-f]{64})?$",
                              description="checksum of the plan as registered; another one makes everything exploratory")
@@ -127,6 +128,12 @@ class Params(BaseParams):
     n_imputations: int = Field(50, ge=5, description="imputed data sets")
     n_boot: int = Field(1000, ge=100, description="resamples behind bootstrap intervals")
 # fmt: on
+
+    @field_validator("alpha")
+    @classmethod
+    def _as_the_intervals(cls, alpha: float, info: ValidationInfo) -> float:
+        """A two-sided test of size alpha and an interval of another coverage could contradict each other."""
+        return agreeing(alpha, info.data.get("conf_level"))
 
 
 def load(params: Params) -> Trial:
@@ -189,13 +196,14 @@ def estimate(data: Trial, params: Params) -> OutcomesResult:
     """Every section of the report."""
     found = outcome_comparison.compared(data, params)
     flow = outcome_flow.section(data, params)
-    design = outcome_design.section(data, params)
+    declared = outcome_design.section(data, params)
+    design = outcome_design.settled(declared, data, found.effect, threatened=found.threatened)
     checks = [*check(data, params), *found.checks]
     return OutcomesResult(
         design=design, flow=flow, balance=outcome_start.table(data, params), start_figure=outcome_start.figure(data, params),
         start_units=outcome_start.units_table(data, params), start_reading=outcome_start.reading(data, params),
         power=outcome_power.section(data, params, flow, checks, found.effect), effect=found.effect,
-        strength="weak" if found.threatened else design.strength, primary=found.primary, cutoff=found.cutoff,
+        strength=design.strength, primary=found.primary, cutoff=found.cutoff,
         rollout=found.rollout, wedge=found.wedge, series=found.series,
         matched=found.matched,
         secondary=outcome_secondary.section(data, params), groups=outcome_groups.section(data, params),

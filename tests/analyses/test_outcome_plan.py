@@ -78,7 +78,9 @@ def test_the_checksum_is_the_hash_of_the_plan_as_canonical_json():
      ("cluster", "class_pid"), ("baseline", ""), ("arms", ["programme", "control"]), ("allocated", "class_pid")],
 )  # fmt: skip
 def test_every_part_of_the_plan_changes_its_checksum(name, value):
-    changed = given(**{"planned_on": "2025-08-20", name: value})
+    # The test and the intervals go together; the coverage of the intervals is no part of the plan.
+    with_it = {"conf_level": 1 - value} if name == "alpha" else {}
+    changed = given(**{"planned_on": "2025-08-20", name: value} | with_it)
     assert analysis.plan_checksum(changed) != analysis.plan_checksum(planned())
     assert set(outcome_design.PLANNED) >= {name}
 
@@ -107,7 +109,7 @@ def test_a_dated_plan_without_a_checksum_is_watched():
 
 def test_a_plan_changed_after_it_was_registered_makes_everything_exploratory():
     sealed = analysis.plan_checksum(planned())
-    params = planned(alpha=0.1, plan_sha256=sealed)
+    params = planned(alpha=0.1, conf_level=0.9, plan_sha256=sealed)
     light = plan_light(params)
     assert not outcome_design.frozen(params) and (light.state, light.planned) == ("bad", False)
     assert light.finding.template.startswith("The plan was changed after it was registered")

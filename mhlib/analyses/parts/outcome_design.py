@@ -6,11 +6,13 @@ import hashlib
 import json
 import math
 import re
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 import pandas as pd
 
+from mhlib.analyses.parts import outcome_estimand
+from mhlib.analyses.parts.outcome_estimand import MANY_TIMES, WORDS, of_rows
 from mhlib.analyses.parts.outcome_flow import SHARED_SCHOOLS, shared_schools
 from mhlib.analyses.parts.outcome_names import occasion_name, outcome_name
 from mhlib.analyses.parts.sections import Drawn
@@ -20,26 +22,11 @@ from mhlib.findings import Count, Light, Message, Refused, message
 if TYPE_CHECKING:
     from mhlib.analyses.intervention_outcomes import Params
 
-WORDS = {
-    "school_rct": message("schools drawn by lot"), "class_rct": message("classes drawn by lot"),
-    "pupil_rct": message("pupils drawn by lot"), "wait_list": message("who starts first drawn by lot, the others later"),
-    "stepped_wedge": message("order of starting drawn by lot"),
-    "staggered": message("staggered roll-out, not by lot as far as is known"),
-    "above_cutoff": message("service for everyone beyond a cut-off"),
-    "matched": message("comparison of unlike groups made alike by weights"),
-    "before_after": message("before and after, without a comparison"),
-    "panel": message("units over years, exposed at different times"),
-    "time_series": message("one start for all, and many weeks before and after it"),
-}  # fmt: skip
-UNIT_WORDS = {
-    "pupil_pid": message("pupils"),
-    "class_pid": message("classes"),
-    "school_pid": message("schools"),
-    "unit": message("units"),
-}
 STRENGTH = {
     "strong": message("strong: lots decided who was served"),
     "at_cutoff": message("strong, but for pupils near the cut-off only"),
+    "departed": message("weakened: service did not keep to the cut-off, so the effect is that of having reached it"),
+    "no_jump": message("none: what begins at the cut-off cannot be told from these data"),
     "moderate": message("moderate: it rests on trends that would have been parallel"),
     "weak": message("weak: everything else that could have made the difference would have to be known"),
     "weakened": message("weakened: lots were drawn, but too few units or too many losses stand behind them"),
@@ -53,27 +40,6 @@ BY_DESIGN = {
     "time_series": "weak",
     "before_after": "none",
 }
-# Compared with whom, or with what; lots and cut-offs apart.
-AS_ALLOCATED = message("the arm as allocated, whether or not the programme was taken up (intention to treat)")
-COMPARED = {
-    "stepped_wedge": message("units that had not begun, in the same period, as the lots ordered them (intention to treat)"),
-    "staggered": message("units that had not begun, in the same terms"),
-    "panel": message("units not exposed, at the same times"),
-    "above_cutoff": message("pupils just on the other side of the cut-off, served or not as the rule has it"),
-    "matched": message("unserved pupils, weighted to be like those served"),
-    "before_after": message("nobody: the same pupils before the programme"),
-    "time_series": message("the line along which the weeks before the start would have gone on"),
-}  # fmt: skip
-WHOSE = {
-    "above_cutoff": message("over pupils at the cut-off; nothing is said of those far from it"),
-    "stepped_wedge": message("over the periods with the programme, the first and the later ones alike"),
-    "staggered": message("over units and terms with the programme"),
-    "panel": message("over units and times with the programme, whatever their size"),
-    "matched": message("over the pupils served"),
-    "time_series": message("over everybody measured in a week; the effect is that of the last week"),
-}
-# Designs whose result is of many times and not of one occasion.
-MANY_TIMES = ("stepped_wedge", "staggered", "panel", "time_series")
 # What a plan must name; its checksum is over these and nothing else.
 PLANNED = (
     "design", "allocated", "arms", "occasions", "baseline", "primary", "outcome", "better", "estimand", "alpha", "cluster",
@@ -108,13 +74,15 @@ def section(trial: Trial, params: Params) -> DesignSection:
     """Tables of the question, the programme and the plan, and the label of causal strength with its reasons."""
     strength = causal_strength(trial, params)
     return DesignSection(
-        estimand=_estimand(trial, params), programme=_programme(params), plan=_plan(params), strength=strength,
+        estimand=outcome_estimand.table(trial, params), programme=_programme(params), plan=_plan(params), strength=strength,
         label=message("Causal strength: {strength}.", strength=STRENGTH[strength]), domains=_domains(trial, params),
     )  # fmt: skip
 
 
 def causal_strength(trial: Trial, params: Params) -> str:
     """Key of STRENGTH, from the declared design and the units behind it; losses lower it in the verdict."""
+    if params.design == "above_cutoff" and departures(trial):
+        return "departed"
     if not _compared(trial) and params.design != "above_cutoff":
         return "none"
     if params.design in BY_DESIGN:
@@ -125,53 +93,28 @@ def causal_strength(trial: Trial, params: Params) -> str:
     return "strong" if len(units) == 2 and units.min() >= FEWEST_UNITS else "weakened"
 
 
+def settled(found: DesignSection, trial: Trial, effect: object, *, threatened: bool) -> DesignSection:
+    """The section once the effect is known: a risk of bias that shows lowers the strength, and no jump at a cut-off is none."""
+    unseen = isinstance(effect, Refused) or math.isnan(effect.conf_low)
+    strength = "weak" if threatened and found.strength != "none" else found.strength
+    strength = "no_jump" if trial.design == "above_cutoff" and unseen else strength
+    return replace(found, strength=strength, label=message("Causal strength: {strength}.", strength=STRENGTH[strength]))
+
+
+def departures(trial: Trial) -> int | None:
+    """Pupils served against their score, or not served in spite of it; None where no score is known."""
+    people = trial.people
+    if "running" not in people or people["running"].notna().sum() == 0:
+        return None
+    known = people[people["running"].notna() & people["treated"].notna()]
+    return int(((known["running"].astype(float) >= 0) != (known["treated"] == 1)).sum())
+
+
 def _compared(trial: Trial) -> bool:
     """Whether there is a comparison; in a roll-out units that begin at different times, whatever their arms are called."""
     if trial.design in MANY_TIMES and len(trial.people) and "start_term" in trial.people:
         return trial.people["start_term"].nunique(dropna=False) > 1
     return trial.controlled
-
-
-def _rows(rows: list[tuple[Message, object]]) -> Drawn:
-    return Drawn(table=pd.DataFrame([{"property": name, "detail_said": said} for name, said in rows]))
-
-
-def _estimand(trial: Trial, params: Params) -> Drawn:
-    """The five parts of an estimand, and those whom no data describe."""
-    average = {"pupil": message("over pupils"), "school": message("over units allocated, whatever their size")}[
-        params.estimand
-    ]
-    rows = [
-        (message("outcome"), _outcome(params)),
-        (message("better when"), {"lower": message("lower"), "higher": message("higher")}[params.better]),
-        (message("what was allocated"), UNIT_WORDS[params.allocated]),
-        (message("how it was decided"), WORDS[params.design]),
-        (message("whose average"), WHOSE.get(params.design, average)),
-        (message("compared with"), COMPARED.get(params.design, AS_ALLOCATED)),
-        *_pupils(trial),
-    ]
-    return _rows(rows)
-
-
-def _outcome(params: Params) -> Message:
-    if params.design in MANY_TIMES:
-        return message("{outcome}, at every time measured", outcome=outcome_name(params))
-    return message("{outcome}, {occasion}", outcome=outcome_name(params), occasion=occasion_name(params.primary))
-
-
-def _pupils(trial: Trial) -> list[tuple[Message, Message]]:
-    """What became of those who moved, were lost or were referred; a panel of units cannot tell."""
-    if not len(trial.people):
-        unseen = message("not seen: the source holds units over time, so the same number may be of other pupils")
-        return [(message("pupils who came, left or were not measured"), unseen)]
-    lost = message("left out of the primary result; the section on missing data puts them back in")
-    if trial.design in MANY_TIMES:
-        lost = message("left out at the times at which they were not measured")
-    return [
-        (message("pupils who changed class or school"), message("stay in the unit in which they were allocated")),
-        (message("pupils not measured at the end"), lost),
-        (message("pupils referred to hospital"), message("counted like all others; the source does not mark them")),
-    ]
 
 
 def _programme(params: Params) -> Drawn | Refused:
@@ -185,7 +128,7 @@ def _programme(params: Params) -> Drawn | Refused:
         (TIDIER.get(name, message("{other}", other=name)), message("{given}", given=text))
         for name, text in params.programme.items()
     ]
-    return _rows(rows)
+    return of_rows(rows)
 
 
 def plan_checksum(params: Params) -> str:
@@ -236,7 +179,7 @@ def _plan(params: Params) -> Drawn:
         (message("primary result"), _primary(params)),
         (message("deviations from the plan"), message("{given}", given=deviations) if deviations else message("none declared")),
     ]  # fmt: skip
-    return _rows(rows)
+    return of_rows(rows)
 
 
 def _primary(params: Params) -> Message:
@@ -278,8 +221,25 @@ def _spill_over(shared: float) -> Light:
 
 def _allocation(trial: Trial, params: Params) -> Light:
     name, rule = message("How it was decided who is served"), message("lots, or a cut-off kept to by everybody")
-    state = "good" if trial.randomised else {"above_cutoff": "good", "before_after": "bad"}.get(params.design, "watch")
-    return Light(name, state, message("{how}.", how=WORDS[params.design]), rule, True)
+    said = message("{how}.", how=WORDS[params.design])
+    if params.design == "above_cutoff":
+        state, said = _by_score(trial, said)
+    else:
+        state = "good" if trial.randomised else "bad" if params.design == "before_after" else "watch"
+    return Light(name, state, said, rule, True)
+
+
+def _by_score(trial: Trial, kept: Message) -> tuple[str, Message]:
+    """Good only where everybody was served by the score."""
+    departed = departures(trial)
+    if departed is None:
+        return "unknown", message("The score that decided on service is not in the source.")
+    if departed == 0:
+        return "good", kept
+    total = Count(int((trial.people["running"].notna() & trial.people["treated"].notna()).sum()))
+    return "watch", message(
+        "{n} of {total} pupils screened were served against their score.", n=Count(departed), total=total
+    )
 
 
 def _units(trial: Trial) -> Light:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 import pandas as pd
@@ -34,6 +34,11 @@ LOSS_LADDER = (0.10, 0.20, 0.30, 0.40, 0.50)
 DESIGN_CAP = {"above_cutoff": 3, "staggered": 3, "panel": 2, "matched": 2, "time_series": 2, "before_after": 0}
 # With fewer degrees of freedom no error is trusted.
 FEWEST_DF = 4
+# Where nobody knows how small an effect could have been seen, the finding is no securer than this grade.
+UNKNOWN_CAP = 2
+UNGRADED = message("There is no effect with an interval, so there is no finding whose security could be graded.")
+# Shares of variance are kept below one: all of it between schools leaves nothing to compute with.
+MOST_ALIKE = 0.99
 CITY_SIZES = (10, 20, 40, 60, 80, 129)
 
 
@@ -58,8 +63,8 @@ def section(
     if unlike is not None and not isinstance(effect, Refused):
         detectable, at_analysis = _by_error(effect, params)
     else:
-        detectable, at_analysis = (unlike, math.nan) if unlike else _detectable(trial, params, values)
-    grade, reasons = security_grade(trial, flow, at_analysis, checks)
+        detectable, at_analysis = (unlike, math.nan) if unlike else _detectable(trial, params, values, effect)
+    grade, reasons = security_grade(trial, flow, at_analysis, checks, effect)
     return PowerSection(
         detectable=detectable,
         icc=icc,
@@ -91,7 +96,7 @@ def _icc(trial: Trial, params: Params) -> tuple[Drawn | Refused, dict[str, float
         refused = refused_design(error)
         return refused, refused
     total = float(empty.variances["estimate"].sum())
-    rows, values = [], {"cluster_size": len(frame) / frame[levels[0]].nunique()}
+    rows, values = [], {"class_size": len(frame) / frame[levels[-1]].nunique()}
     for at, level in enumerate([*levels, "residual"]):
         part = level if level == "residual" else f"{level}: intercept"
         before = float(empty.variances.set_index("term").at[part, "estimate"])
@@ -120,7 +125,9 @@ def _ends(empty: object, level: str) -> dict[str, float]:
     return {end: float(rows.at[name, end]) for end in ("conf_low", "conf_high")} if name in rows.index else {}
 
 
-def _detectable(trial: Trial, params: Params, values: dict[str, float] | Refused) -> tuple[Drawn | Refused, float]:
+def _detectable(
+    trial: Trial, params: Params, values: dict[str, float] | Refused, effect: Effect | Refused
+) -> tuple[Drawn | Refused, float]:
     """Smallest effect found with 80 % power: as planned, as allocated, as analysed."""
     rows = []
     pupils = trial.people[trial.people["treated"].notna()]
@@ -134,21 +141,7 @@ def _detectable(trial: Trial, params: Params, values: dict[str, float] | Refused
                 )
             units, size = pupils[trial.cluster].nunique(), len(pupils) / pupils[trial.cluster].nunique()
             rows.append(_mdes("stage_randomisation", units, size, share, supposed, params))
-        if not isinstance(values, Refused):
-            found = {
-                "icc_school": min(values["icc_0"], 0.999),
-                "r2_pupil": values.get("r2_2", values["r2_1"]),
-                "r2_school": values["r2_0"],
-            }
-            left = trial.compared
-            size = len(left) / left[trial.cluster].nunique()
-            if trial.cluster == "class_pid":
-                found = {
-                    "icc_school": values["icc_1"] if "icc_2" in values else values["icc_0"],
-                    "r2_pupil": found["r2_pupil"],
-                    "r2_school": 0.0,
-                }
-            rows.append(_mdes("stage_analysis", left[trial.cluster].nunique(), size, share, found, params))
+        rows += _analysed(trial, params, values, effect, share)
     except DesignError as error:
         return refused_design(error), math.nan
     if not rows:
@@ -158,30 +151,80 @@ def _detectable(trial: Trial, params: Params, values: dict[str, float] | Refused
     return Drawn(table=pd.DataFrame(rows)), last
 
 
+def _analysed(
+    trial: Trial, params: Params, values: dict[str, float] | Refused, effect: Effect | Refused, share: float
+) -> list[dict[str, object]]:
+    """From the error that the effect has, as that holds every likeness of pupils; by the formula only where it has none."""
+    by_error = {} if isinstance(effect, Refused) else _row_by_error(effect, params)
+    if isinstance(values, Refused):
+        return [by_error] if by_error else []
+    left = trial.compared
+    size = len(left) / left[trial.cluster].nunique()
+    found = _likeness(values, trial.cluster, size, within_schools=params.stratum == "school_pid")
+    row = _mdes("stage_analysis", left[trial.cluster].nunique(), size, share, found, params)
+    return [row | ({"mdes": by_error["mdes"]} if by_error else {})]
+
+
+def _likeness(values: dict[str, float], unit: str, pupils: float, *, within_schools: bool = False) -> dict[str, float]:
+    """Shares of variance in the formula's names: of units of `pupils` pupils, and of the classes in them."""
+    school = min(values["icc_0"], MOST_ALIKE)
+    if "icc_2" not in values:
+        return {"icc_school": school, "r2_pupil": values["r2_1"], "r2_school": values["r2_0"]}
+    one = min(values["icc_1"], MOST_ALIKE - school)
+    found = {"r2_pupil": values["r2_2"]}
+    if unit != "class_pid":
+        return found | {"icc_school": school, "icc_class": one, "classes": max(pupils / values["class_size"], 1.0),
+                        "r2_school": values["r2_0"], "r2_class": values["r2_1"]}  # fmt: skip
+    # Classes drawn by lot differ as their schools do, unless the lots were drawn within each school.
+    if within_schools or school + one == 0:
+        return found | {"icc_school": one, "r2_school": values["r2_1"]}
+    explained = (school * values["r2_0"] + one * values["r2_1"]) / (school + one)
+    return found | {"icc_school": school + one, "r2_school": explained}
+
+
+def _of_a_school(given: dict[str, float], pupils: float) -> float:
+    """One share of variance that gives the mean of a school the error it has with classes in it."""
+    school, one, classes = given["icc_school"], given.get("icc_class", 0.0), given.get("classes", 1.0)
+    if not one or pupils <= 1:
+        return school
+    return (school + one / classes - (school + one) / pupils) / (1 - 1 / pupils)
+
+
 def _by_error(effect: Effect, params: Params) -> tuple[Drawn | Refused, float]:
-    """From the error that the effect turned out to have: the sum of two quantiles of t, times the error (Bloom 1995)."""
-    if not (effect.sd > 0 and effect.df >= FEWEST_DF):
+    """As a table by itself, or why the error of the effect tells nothing."""
+    row = _row_by_error(effect, params)
+    if not row:
         return Refused("no_deviation", message("No deviation of pupils is known, so the smallest effect has no size in it."),
                        message("Nothing.")), math.nan  # fmt: skip
-    quantiles = t.ppf([1 - params.alpha / 2, 0.80], effect.df)
-    found = float(quantiles.sum() * effect.std_error / effect.sd)
-    row = {"group": "stage_analysis", "n_units": effect.n_clusters, "mdes": found, "n_used": effect.n_used}
-    return Drawn(table=pd.DataFrame([row])), found
+    return Drawn(table=pd.DataFrame([row])), row["mdes"]
+
+
+def _row_by_error(effect: Effect, params: Params) -> dict[str, object]:
+    """The sum of two quantiles of t, times the error that the effect turned out to have (Bloom 1995); empty without one."""
+    # An interval without degrees of freedom is one by the normal distribution.
+    df = math.inf if math.isnan(effect.df) and not math.isnan(effect.conf_low) else effect.df
+    if not (effect.sd > 0 and df >= FEWEST_DF and effect.std_error > 0):
+        return {}
+    found = float(t.ppf([1 - params.alpha / 2, 0.80], df).sum() * effect.std_error / effect.sd)
+    return {"group": "stage_analysis", "n_units": effect.n_clusters, "mdes": found, "n_used": effect.n_used}
 
 
 def _mdes(
     stage: str, clusters: float, pupils: float, share: float, given: dict[str, float], params: Params
 ) -> dict[str, object]:
-    found = minimum_detectable_effect(schools=int(clusters), pupils=pupils, treated=share, alpha=params.alpha,
-                                      stage=stage.removeprefix("stage_"), **given)  # fmt: skip
+    found = minimum_detectable_effect(schools=int(clusters), pupils=pupils / given.get("classes", 1.0), treated=share,
+                                      alpha=params.alpha, stage=stage.removeprefix("stage_"), **given)  # fmt: skip
     return {"group": stage, "n_units": int(clusters), "pupils_a_unit": pupils, "icc": given["icc_school"], "r2": given["r2_pupil"],
             "mdes": found.mdes, "n_used": int(clusters * pupils)}  # fmt: skip
 
 
-def security_grade(trial: Trial, flow: FlowSection, mdes: float, checks: list[Check]) -> tuple[int | None, list[Light]]:
+def security_grade(
+    trial: Trial, flow: FlowSection, mdes: float, checks: list[Check], effect: Effect | Refused
+) -> tuple[int | None, list[Light]]:
     """Grade 0–5: the lowest of design, detectable effect and losses, less one when a check of the data failed.
 
-    A non-randomised design cannot pass its cap; where an entry is unknown the grade rests on the others and says so.
+    A non-randomised design cannot pass its cap, nor a study whose smallest effect is unknown :data:`UNKNOWN_CAP`. Where
+    there is no effect with an interval there is no finding to grade, unless the design alone makes it 0.
     """
     parts = {
         "design": (DESIGN_CAP.get(trial.design, 5), message("Design"),
@@ -195,12 +238,22 @@ def security_grade(trial: Trial, flow: FlowSection, mdes: float, checks: list[Ch
     known = [value for value, *_ in parts.values() if value is not None]
     failed = sum(check.passed is False for check in checks)
     grade = max(min(known) - (1 if failed else 0), 0)
+    grade = min(grade, UNKNOWN_CAP) if parts["mdes"][0] is None else grade
     lights = [Light(name, _state(value), message("Not known.") if value is None else message("Grade {grade}.", grade=value), rule,
                     True)
               for value, name, rule in parts.values()]  # fmt: skip
     lights.append(Light(message("Checks of the data"), "bad" if failed else "good", message("{n} checks did not hold.", n=failed),
                         message("one grade less when any did not hold"), True))  # fmt: skip
+    if parts["mdes"][0] is None:
+        lights[1] = replace(lights[1], finding=message("Not known, so no grade above {grade}.", grade=UNKNOWN_CAP))
+    if not _has_interval(effect):
+        lights.append(Light(message("Effect"), "unknown", UNGRADED, message("without an interval no grade"), True))
+        grade = 0 if parts["design"][0] == 0 else None
     return grade, lights
+
+
+def _has_interval(effect: Effect | Refused) -> bool:
+    return not isinstance(effect, Refused) and not math.isnan(effect.conf_low)
 
 
 def _rung(value: float, ladder: tuple[float, ...]) -> int | None:
@@ -217,16 +270,14 @@ def _next_term(params: Params, values: dict[str, float] | Refused) -> Drawn | Re
     """Detectable effect of a trial, a wait-list and a stepped roll-out on this city's own intraclass correlation."""
     if isinstance(values, Refused):
         return values
-    icc, r2 = min(values["icc_0"], 0.99), values.get("r2_2", values["r2_1"])
+    given = _likeness(values, "school_pid", params.next_pupils)
     sizes = sorted({*CITY_SIZES, params.next_schools})
     rows = []
     for schools in sizes:
-        plain = minimum_detectable_effect(schools=schools, pupils=params.next_pupils, icc_school=icc, r2_pupil=r2,
-                                          r2_school=values["r2_0"],
-                                          alpha=params.alpha).mdes  # fmt: skip
+        plain = _mdes("stage_design", schools, params.next_pupils, 0.5, given, params)["mdes"]
         rolled = {
-            name: detectable_effect_of_schedule(schedule, pupils=params.next_pupils, icc=icc, school_autocorrelation=0.8,
-                                                pupil_autocorrelation=0.6, alpha=params.alpha).mdes
+            name: detectable_effect_of_schedule(schedule, pupils=params.next_pupils, icc=_of_a_school(given, params.next_pupils),
+                                                school_autocorrelation=0.8, pupil_autocorrelation=0.6, alpha=params.alpha).mdes
             for name, schedule in (("wait", wait_list(schools)), ("steps", stepped_wedge(schools, steps=4)))
         }  # fmt: skip
         rows.append({"n_units": schools, "pupils_a_unit": params.next_pupils, "mdes_trial": plain, "mdes_wait": rolled["wait"],

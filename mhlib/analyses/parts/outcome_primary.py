@@ -30,6 +30,8 @@ from mhlib.stats.effects import (
 if TYPE_CHECKING:
     from mhlib.analyses.intervention_outcomes import Params
 
+NOT_A_LEVEL = message("The mixed model has no level for the unit that was allocated, so its own error is not shown.")
+
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class PrimarySection:
@@ -113,8 +115,11 @@ def _inference(trial: Trial, params: Params, frame, names, fit: ClusterRobustRes
     rows, lacking = [_row("by_cr2", fit)], []
     mixed = mixed_model(trial, frame, names, params)
     if not isinstance(mixed, Refused):
-        rows.append(_mixed_row(mixed, frame))
-        rows += _mixed_robust_row(mixed, frame)
+        if _holds_unit(trial):
+            rows.append(_mixed_row(mixed, frame))
+        else:
+            lacking.append(NOT_A_LEVEL)
+        rows += _mixed_robust_row(mixed, frame, trial)
     # Resampling judges least squares over pupils; of the school average it would judge another estimate.
     base = fit if fit.estimand == "pupil" else robust(trial, params, frame, names, estimand="pupil")
     wild = wild_cluster_bootstrap(base, "treated", seed=params.seed, conf_level=params.conf_level)
@@ -158,9 +163,18 @@ def _mixed_row(mixed: object, frame: pd.DataFrame) -> dict[str, object]:
             "df": row["df"], "p_value": row["p_value"], "n_used": mixed.n_used}  # fmt: skip
 
 
-def _mixed_robust_row(mixed: object, frame: pd.DataFrame) -> list[dict[str, object]]:
-    """The mixed model's estimate, its error not trusting the model's variances; by its widest level, as its effects tie that."""
-    found = tried(mixed_cluster_robust, mixed, frame)
+def _holds_unit(trial: Trial) -> bool:
+    """Whether the model has the unit allocated among its levels; without it its own error takes that unit's pupils as unlike."""
+    return trial.cluster in (*trial.levels, "pupil_pid")
+
+
+def _mixed_robust_row(mixed: object, frame: pd.DataFrame, trial: Trial) -> list[dict[str, object]]:
+    """The mixed model's estimate, its error not trusting the model's variances; by its widest level, as its effects tie that.
+
+    Where the unit allocated is wider still, by that unit; where it is neither, there is no such error.
+    """
+    within = frame.groupby(trial.cluster)[trial.levels[0]].nunique().max() == 1
+    found = tried(mixed_cluster_robust, mixed, frame, cluster=None if within else trial.cluster)
     return [] if isinstance(found, Refused) else [_row("by_mixed_cr2", found)]
 
 
@@ -185,7 +199,7 @@ def _multiverse(trial: Trial, params: Params, frame, names, fit: ClusterRobustRe
         if not isinstance(found, Refused):
             rows.append(_row(name, found))
     mixed = mixed_model(trial, frame, names, params)
-    if not isinstance(mixed, Refused):
+    if not isinstance(mixed, Refused) and _holds_unit(trial):
         rows.append(_mixed_row(mixed, frame) | {"group": "spec_mixed"})
     rows += _with_attributes(trial, params, frame, names)
     rows += _without_extremes(fit)

@@ -84,7 +84,7 @@ def _of_starts(trial: Trial, params: Params, found: Rollout) -> RolloutSection:
         pretrend_power=schools.pretrend_power(has),
         honest=schools.honest(has),
         reading=said.reading(has),
-        domains=said.domains(has, tested),
+        domains=said.domains(has, tested, params.alpha),
         checks=_checks(has, effect),
     )
 
@@ -107,8 +107,8 @@ def _of_doses(params: Params, found: Rollout) -> RolloutSection:
         pretrend_power=unfit,
         honest=unfit,
         reading=dosed.reading(has),
-        domains=said.dose_domains(has, tested),
-        checks=dosed.checks(has, tested),
+        domains=said.dose_domains(has, tested, params.alpha),
+        checks=dosed.checks(has, tested, params.alpha),
     )
 
 

@@ -200,7 +200,7 @@ def one_start_each() -> Refused:
     )  # fmt: skip
 
 
-def checks(has: TwoWay, tested: Drawn | Refused) -> list[Check]:
+def checks(has: TwoWay, tested: Drawn | Refused, alpha: float) -> list[Check]:
     """What the two-way estimate rests on, looked at in the data."""
     found = has.rollout
     n_starts, n_rows = found.rows["first"].nunique(), len(found.rows)
@@ -218,7 +218,7 @@ def checks(has: TwoWay, tested: Drawn | Refused) -> list[Check]:
         Check(message("Part exposure has part of the effect"), None if found.n_partial else True,
               message("{n} of {all} units and times were exposed in part; that half the exposure has half the effect is supposed, "
                       "not shown.", n=found.n_partial, all=n_rows)),
-        Check(message("Exposure still to come makes no difference"), None if math.isnan(p_value) else p_value >= 0.05,
+        Check(message("Exposure still to come makes no difference"), None if math.isnan(p_value) else p_value >= alpha,
               message("Joint test of exposure one and two times ahead: p {p}. A quiet past is no proof.",
                       p="–" if math.isnan(p_value) else f"{p_value:.3f}")),
         Check(message("Every unit was seen every time"), not short.any() and not found.n_lacking,

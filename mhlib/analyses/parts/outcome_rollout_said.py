@@ -77,18 +77,18 @@ TRENDS_RULE = message("bad: they differed before; good: the effect survives step
 OTHERS = message("Nothing else began with the programme")
 
 
-def domains(has: schools.Staggered, tested: Drawn | Refused) -> list[Light]:
-    """Risks of a comparison of trends, by rules fixed in advance."""
+def domains(has: schools.Staggered, tested: Drawn | Refused, alpha: float) -> list[Light]:
+    """Risks of a comparison of trends, by rules fixed in advance; `alpha` is the size of the plan's test."""
     if isinstance(has.main, Refused):
         return []
-    return [_trends(has, tested), _compared(has), _group_size(has), _nothing_else()]
+    return [_trends(has, tested, alpha), _compared(has), _group_size(has), _nothing_else()]
 
 
-def _trends(has: schools.Staggered, tested: Drawn | Refused) -> Light:
+def _trends(has: schools.Staggered, tested: Drawn | Refused, alpha: float) -> Light:
     if isinstance(tested, Refused):
         return Light(TRENDS, "unknown", tested.why, TRENDS_RULE, True)
     p_value, breaks = float(tested.table["p_value"].iloc[0]), has.study.breakdown_mbar
-    if p_value < 0.05:
+    if p_value < alpha:
         return Light(
             TRENDS, "bad", message("They differed before the programme: p {p}.", p=f"{p_value:.3f}"), TRENDS_RULE, True
         )
@@ -131,8 +131,8 @@ def _nothing_else() -> Light:
     return Light(OTHERS, "watch", said, message("to be argued, not computed; never good by itself"), True)
 
 
-def dose_domains(has: dosed.TwoWay, tested: Drawn | Refused) -> list[Light]:
-    """Risks of a two-way regression on a dose."""
+def dose_domains(has: dosed.TwoWay, tested: Drawn | Refused, alpha: float) -> list[Light]:
+    """Risks of a two-way regression on a dose; `alpha` is the size of the plan's test."""
     if isinstance(has.main, Refused):
         return []
     rule = message("bad: exposure still to come goes with the outcome; never good by itself")
@@ -140,7 +140,7 @@ def dose_domains(has: dosed.TwoWay, tested: Drawn | Refused) -> list[Light]:
         trends = Light(TRENDS, "unknown", tested.why, rule, True)
     else:
         p_value = float(tested.table["p_value"].iloc[0])
-        trends = Light(TRENDS, "bad" if p_value < 0.05 else "watch",
+        trends = Light(TRENDS, "bad" if p_value < alpha else "watch",
                        message("Exposure still to come: p {p}.", p=f"{p_value:.3f}"), rule, True)  # fmt: skip
     weights = Light(
         message("Effects alike over units and times"), "bad" if has.negative >= dosed.MUCH_NEGATIVE else "watch",

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 from mhlib.analyses.parts.outcome_design import STRENGTH, frozen
 from mhlib.analyses.parts.outcome_effect import Effect
 from mhlib.analyses.parts.outcome_flow import SHARED_SCHOOLS
+from mhlib.analyses.parts.outcome_power import UNGRADED
 from mhlib.analyses.parts.trial import OF_UNITS
 from mhlib.findings import Estimate, Light, Message, Refused, message
 
@@ -88,6 +89,8 @@ def _cause(result: OutcomesResult) -> Light:
         "moderate": "watch",
         "weak": "watch",
         "weakened": "watch",
+        "departed": "watch",
+        "no_jump": "bad",
         "none": "bad",
     }[strength_of(result)]
     rule = message("good: lots, or a cut-off kept to; with care: trends or weights, arms that share schools, few units or many "
@@ -154,6 +157,6 @@ def _grade(result: OutcomesResult) -> Light:
     )
     grade = result.power.grade
     if grade is None:
-        return Light(name, "unknown", SEE_BELOW, rule, True)
+        return Light(name, "unknown", UNGRADED, rule, True)
     state = "good" if grade >= 4 else "watch" if grade >= 2 else "bad"
     return Light(name, state, message("Grade {grade} of 5.", grade=grade), rule, True)

@@ -165,6 +165,17 @@ def without_control() -> Refused:
     )
 
 
+def without_allocation() -> Refused:
+    """Two arms under a design that compares nobody: what set them apart is not said, so their difference is no effect."""
+    return Refused(
+        "no_comparison",
+        message("The plan has no comparison, only before and after: the arms in the data may have differed from the start, so their "
+                "difference is no effect."),
+        message("How it was decided who was served; the design matched compares groups that chose themselves, after making them "
+                "alike."),
+    )  # fmt: skip
+
+
 def without_baseline() -> Refused:
     """Nothing that starts from a first measurement."""
     return Refused(
@@ -197,4 +208,6 @@ def arms_refusal(trial: Trial) -> Refused | None:
         )  # fmt: skip
     if not trial.controlled:
         return without_control()
+    if trial.design == "before_after":
+        return without_allocation()
     return None if trial.compared["treated"].nunique() == 2 else nothing_measured()
