@@ -15,7 +15,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Literal, Self
 
-from pydantic import Field
+from pydantic import Field, ValidationInfo, field_validator
 
 from mhlib.analyses.parts import (
     training_answer,
@@ -39,7 +39,7 @@ from mhlib.data.sources import open_source
 from mhlib.data.training import load_training
 from mhlib.errors import ParamsError
 from mhlib.findings import Check, Light, Message, Refused, Reported
-from mhlib.params import BaseParams
+from mhlib.params import BaseParams, agreeing
 
 REQUIRED = ("answer", "lights", "estimand", "flow_steps", "dropped", "checks", "estimate", "learning_kept", "multiverse", "checklist",
             "provenance")  # fmt: skip
@@ -72,7 +72,8 @@ class Params(BaseParams):
     items: dict[str, list[str]] = Field({}, description="occasion: columns of the knowledge items, 1 right, 0 wrong")
     options: list[int] = Field([], description="answers to choose from, one number for all items or one an item")
     estimand: Literal["teacher", "school"] = Field("teacher", description="averaged over teachers or over schools")
-    alpha: float = Field(0.05, gt=0, lt=0.5, description="size of the primary test", json_schema_extra=SHARE)
+    alpha: float = Field(0.05, gt=0, lt=0.5, description="size of the primary test, 1 - conf_level", json_schema_extra=SHARE,
+                         validate_default=True)
     planned_on: str = Field("", description="day the plan was frozen, year-month-day; empty: everything is exploratory")
     registered: str = Field("", description="where the plan is registered")
     deviations: list[str] = Field([], description="what was done otherwise than planned, a sentence each")
@@ -97,6 +98,12 @@ class Params(BaseParams):
     hours: float | None = Field(None, ge=0, description="of training a teacher, if the source is silent", json_schema_extra=HOURS)
     prices: list[float] = Field([], description="what one more pupil rightly referred might be worth", json_schema_extra=YUAN)
     n_boot: int = Field(1000, ge=100, description="resamples behind bootstrap intervals")
+
+    @field_validator("alpha")
+    @classmethod
+    def _as_the_intervals(cls, alpha: float, info: ValidationInfo) -> float:
+        """A two-sided test of size alpha and an interval of another coverage could contradict each other."""
+        return agreeing(alpha, info.data.get("conf_level"))
 
     @classmethod
     def from_mapping(cls, given: Mapping[str, object], *, where: str) -> Self:

@@ -41,8 +41,8 @@ def cases(rng, *, schools, pupils, gain=GAIN, spread=0.03, by_naming=1.0):
     named = rng.random(len(cell)) < before[school] + gain * trained[school] * post
     chance = CHANCES[band] * np.where(named, 1.0, by_naming)
     kept = rng.random(len(cell)) < chance
-    found = {"school_pid": school, "treated": trained[school], "post": post, "named": named * 1.0, "weight": 1 / CHANCES[band],
-             "positive": (band == 0) * 1.0}  # fmt: skip
+    found = {"school_pid": school, "wave": wave, "treated": trained[school], "post": post, "named": named * 1.0,
+             "weight": 1 / CHANCES[band], "positive": (band == 0) * 1.0}  # fmt: skip
     return pd.DataFrame({name: column[kept] for name, column in found.items()}).assign(
         case=1.0, effect=lambda rows: rows["treated"] * rows["post"]
     )

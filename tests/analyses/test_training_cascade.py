@@ -414,8 +414,18 @@ def test_tiers_of_other_names_stand_as_the_file_has_them():
 
 def test_less_stigma_is_a_gain_too(usual):
     found, frame = usual
-    other = of(frame.assign(score_pre=-frame["score_pre"], score_post=-frame["score_post"]))
+    turned = frame.assign(score_pre=-frame["score_pre"], score_post=-frame["score_post"])
+    other = of(turned, params_of(lower_is_better=["score"]))
+    assert of(turned).share.code == "no_gain", "where more is better these teachers lost"
     assert other.share.estimate == pytest.approx(found.share.estimate) and other.share.conf_low == pytest.approx(
         found.share.conf_low
     )
     assert (other.gains.table["estimate"] < 0).all()
+
+
+def test_no_step_is_shown_down_from_a_tier_that_did_worse():
+    gains = dict(zip(TIERS, (0.8, -0.6, 0.5, 0.4), strict=True))
+    result, _ = made(seed=8, gains=gains)
+    shown = set(result.steps.table["group"])
+    assert "tier_town" not in shown and {"tier_city", "tier_school"} <= shown
+    assert "A tier did worse after the training, so the step down from it is not shown." in said(result.steps.lacking)

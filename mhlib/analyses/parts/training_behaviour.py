@@ -114,7 +114,12 @@ def _changes(
     figure = change.event(study, message("difference of the shares named (percentage points)"))
     found |= {"event": figure, "event_table": change.event_table(figure), "pretrend": change.pretrend(study),
               "honest": change.honest(study, POINTS), "dose": dose(positive, has.named, training, params)}  # fmt: skip
-    return found, [early_check(early), _missed_check(cases), *change.checks_of(fit, study.main, study)]
+    return found, [
+        early_check(early),
+        change.waves_check(cases),
+        _missed_check(cases),
+        *change.checks_of(fit, study.main, study),
+    ]
 
 
 def gained(cases: pd.DataFrame, params: Params, fit: object = None) -> Effect | Refused:
@@ -127,7 +132,7 @@ def _without_early(cases: pd.DataFrame, early: pd.Series | None, params: Params)
     """The change among screen-positive cases without the waves before in which training had begun; nothing if there are none."""
     waves = [] if early is None else list(early.index[early >= MUCH])
     kept = cases[~cases["wave"].isin(waves)]
-    if not waves or kept["post"].nunique() < 2:
+    if not waves or kept.loc[~change.lone(kept), "post"].nunique() < 2:
         return {}
     return {"naming_gain_clean": change.fitted(kept, params, "named")}
 

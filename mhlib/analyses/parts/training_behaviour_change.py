@@ -16,7 +16,7 @@ from mhlib.analyses.parts.sections import Drawn, tried
 from mhlib.analyses.parts.training import Training, without_comparison
 from mhlib.analyses.parts.training_behaviour_rows import ARMS
 from mhlib.findings import Check, Message, Refused, message
-from mhlib.stats.effects import ClusterRobustResult, HonestBound, StaggeredResult, cluster_robust, did, did_staggered
+from mhlib.stats.effects import ClusterRobustResult, HonestBound, StaggeredResult, cluster_robust, did_staggered
 from mhlib.stats.effects.did_inference import Joint
 from mhlib.stats.effects.did_refusals import pretrend_check
 from mhlib.stats.effects.event_honest import relative_magnitudes
@@ -25,7 +25,8 @@ from mhlib.stats.effects.event_leads import block, target_weights, tested
 if TYPE_CHECKING:
     from mhlib.analyses.teacher_training import Params
 
-MODEL = "y ~ treated + post + effect"
+# Waves and not only before and after: records of the arms may come from unlike waves, and waves differ by themselves.
+MODEL, TWO_PERIODS = "y ~ treated + C(wave) + effect", "y ~ treated + post + effect"
 METHOD = message(
     "change in trained schools less change in schools not yet trained, cluster-robust errors by school (CR2)"
 )
@@ -49,19 +50,45 @@ def comparison_refusal(training: Training, rows: pd.DataFrame) -> Refused | None
     if training.design == "before_after" or rows["treated"].nunique() < 2:
         return without_comparison()
     cells = rows.groupby(["treated", "post"])["school_pid"].nunique()
-    if len(cells) == 4 and cells.min() >= 2:
-        return None
+    if len(cells) < 4 or cells.min() < 2:
+        return Refused(
+            "empty_cell",
+            message("Trained and untrained schools are not both seen before and after, at least two of each."),
+            message("The same records from schools of both arms, before the training and after it."),
+        )
+    return None if rows.loc[~lone(rows), "post"].nunique() == 2 else _no_common_wave()
+
+
+def lone(rows: pd.DataFrame) -> pd.Series:
+    """Whether each row is of a wave that one arm alone has records of."""
+    return rows.groupby("wave", observed=True)["treated"].transform("nunique") < 2
+
+
+def _no_common_wave() -> Refused:
     return Refused(
-        "empty_cell",
-        message("Trained and untrained schools are not both seen before and after, at least two of each."),
-        message("The same records from schools of both arms, before the training and after it."),
+        "no_common_wave",
+        message(
+            "Before the training or after it no wave has records of both arms, so the training cannot be told from the time."
+        ),
+        message("Records of both arms from the same waves, before the training and after it."),
     )
 
 
-def fitted(rows: pd.DataFrame, params: Params, outcome: str, *, weights: str | None = None, model: str = MODEL,
+def waves_check(rows: pd.DataFrame) -> Check:
+    """Whether every wave has records of both arms."""
+    n, waves = rows.loc[lone(rows), "wave"].nunique(), rows["wave"].nunique()
+    said = message(
+        "Of {all} waves {n} have records of one arm only; waves are compared within themselves, so these add nothing to the change.",
+        all=waves, n=n,
+    )  # fmt: skip
+    return Check(message("Records of both arms in every wave"), n == 0, said)
+
+
+def fitted(rows: pd.DataFrame, params: Params, outcome: str, *, weights: str | None = None, model: str | None = None,
            absorb: str | None = None) -> ClusterRobustResult | Refused:  # fmt: skip
-    """Least squares of the outcome with CR2 errors by school."""
+    """Least squares of the outcome with CR2 errors by school; of the change of the arms within waves, where no model is named."""
     named = rows.rename(columns={outcome: "y"}) if outcome != "y" else rows
+    model = model or (MODEL if rows["wave"].nunique() > 2 else TWO_PERIODS)
     arm = "treated" if "treated" in model else None
     return tried(cluster_robust, model, named, cluster="school_pid", weights=weights, absorb=absorb, arm=arm,
                  conf_level=params.conf_level)  # fmt: skip
@@ -112,19 +139,10 @@ def shown(
 def every_school_alike(
     rows: pd.DataFrame, params: Params, outcome: str, term: str, *, scale: float = 1.0
 ) -> dict | Refused:
-    """The same change averaged over schools, by the library's difference-in-differences."""
-    found = tried(did, rows, outcome=outcome, treated="treated", post="post", cluster="school_pid", estimand="school",
-                  conf_level=params.conf_level)  # fmt: skip
-    if isinstance(found, Refused):
-        return found
-    if math.isnan(found.conf_low):
-        return too_few(found.refusals["effect"])
-    numbers = {
-        name: getattr(found, name) * (1 if name in ("df", "p_value") else scale)
-        for name in NUMBERS
-        if name != "std_error"
-    }
-    return {"term": term, **numbers, "n_units": found.n_clusters}
+    """The same change with every school alike, before and after."""
+    size = rows.groupby(["school_pid", "post"], observed=True)[outcome].transform("size")
+    fit = fitted(rows.assign(alike=1 / size), params, outcome, weights="alike")
+    return fit if isinstance(fit, Refused) else shown(fit, term, n_used=len(rows), scale=scale)
 
 
 def within_arms(

@@ -11,7 +11,7 @@ from mhlib.analyses.parts import training_behaviour_change as change
 from mhlib.analyses.parts.sections import Drawn
 from mhlib.analyses.parts.training import Training, without_table
 from mhlib.analyses.parts.training_behaviour_rows import Naming, without_interviews
-from mhlib.findings import Check, Proportion, Refused, message
+from mhlib.findings import Check, Message, Proportion, Refused, message
 
 if TYPE_CHECKING:
     from mhlib.analyses.teacher_training import Params
@@ -26,8 +26,26 @@ ANOTHER_CUTOFF = message(
 )
 
 
+NO_ANSWERS = message(
+    "No interviewed pupil has answers to the screen, so it cannot be looked at whether naming made a difference."
+)
+BY_NAMING = message(
+    "Screen-positive pupils whom teachers had named were interviewed in {named} of all, others in {unnamed}: who was "
+    "interviewed hung on naming or on what is behind it, so the share of cases named cannot be had from these interviews."
+)
+BY_NAMING_SOMEWHERE = message(
+    "In one arm and period screen-positive pupils whom teachers had named were interviewed in {named} of all, others in "
+    "{unnamed}: who was interviewed hung on naming or on what is behind it, so the share of cases named cannot be had from "
+    "these interviews."
+)
+# Screen-positives named, and not named, below which a group is too small to look at.
+FEWEST = 30
+# Errors beyond which a gap is no chance: the mean one, and any of four, which by chance alone happens once in a hundred cities.
+ERRORS, ERRORS_OF_FOUR = 2.0, 3.0
+
+
 def independence(has: Naming) -> Check | Refused:
-    """Whether named and unnamed screen-positives were interviewed alike, as their equal chances say they should be.
+    """Whether named and unnamed screen-positives of each arm and period were interviewed alike, as their equal chances say.
 
     Refused where they were not: the known chances then do not hold, and the share of cases named cannot be had from them.
     """
@@ -39,27 +57,21 @@ def independence(has: Naming) -> Check | Refused:
         return Check(
             name, None, message("Who could have been interviewed is not in the source, so this cannot be looked at.")
         )
+    if np.isnan(has.drawn_by_cutoff):
+        return Check(name, None, NO_ANSWERS)
     if has.drawn_by_cutoff < DRAWN_BY:
         return Check(name, None, ANOTHER_CUTOFF)
-    seen = has.interviews[has.interviews["positive"] == 1].groupby("named").size().reindex([0.0, 1.0], fill_value=0)
-    there = positives.groupby("named").size().reindex([0.0, 1.0], fill_value=0)
-    if there.min() < 30:
+    cells = interviewed(has, positives)
+    if cells.empty:
         return Check(name, None, message("Too few screen-positive pupils were named to look at this."))
-    share = seen / there
-    values = {
-        "named": Proportion(float(share[1.0]), int(there[1.0])),
-        "unnamed": Proportion(float(share[0.0]), int(there[0.0])),
-    }
-    gap, error = float(share[1.0] - share[0.0]), float(np.sqrt((share * (1 - share) / there).clip(lower=0).sum()))
-    if abs(gap) > MUCH and abs(gap) > 2 * error:
+    values = _shares(cells)
+    worst = cells.loc[[cells["beyond"].idxmax()]]
+    apart = worst["beyond"].iloc[0] > 0
+    if apart or _beyond(cells, ERRORS) > 0:
+        values = _shares(worst) if apart else values
         return Refused(
             "interviews_by_naming",
-            message(
-                "Screen-positive pupils whom teachers had named were interviewed in {named} of all, others in {unnamed}: who was "
-                "interviewed hung on naming or on what is behind it, so the share of cases named cannot be had from these "
-                "interviews.",
-                **values,
-            ),
+            Message((BY_NAMING_SOMEWHERE if apart else BY_NAMING).template, values),
             message("Interviews drawn by lot within bands of the score, whatever teachers said."),
         )
     detail = message(
@@ -67,6 +79,43 @@ def independence(has: Naming) -> Check | Refused:
         **values,
     )
     return Check(name, True, detail)
+
+
+def interviewed(has: Naming, positives: pd.DataFrame) -> pd.DataFrame:
+    """Screen-positives interviewed, named and not, by arm and period; of each arm, over waves with answers and interviews.
+
+    Columns ``seen_1, there_1`` of those named and ``seen_0, there_0`` of the others, ``gap`` and ``error`` of the shares, and
+    ``beyond`` (above 0: the gap is more than MUCH and more than its error allows). Groups of fewer than 30 stay out.
+    """
+    seen = has.interviews[(has.interviews["positive"] == 1) & has.interviews["answered"]]
+    positives = positives.merge(has.interviews[["treated", "wave"]].drop_duplicates())
+    by = [name for name in ("treated", "post") if positives[name].notna().any()]
+    counts = {
+        f"{what}_{at}": rows[rows["named"] == at].groupby(by).size()
+        for what, rows in (("seen", seen), ("there", positives)) for at in (0, 1)
+    }  # fmt: skip
+    cells = pd.DataFrame(counts).fillna(0.0)
+    cells = cells[cells[["there_0", "there_1"]].min(axis=1) >= FEWEST]
+    share = {at: cells[f"seen_{at}"] / cells[f"there_{at}"] for at in (0, 1)}
+    spread = sum((share[at] * (1 - share[at]) / cells[f"there_{at}"]).clip(lower=0) for at in (0, 1))
+    cells = cells.assign(gap=share[1] - share[0], error=np.sqrt(spread))
+    return cells.assign(beyond=[_beyond(cells.loc[[at]], ERRORS_OF_FOUR) for at in cells.index])
+
+
+def _beyond(cells: pd.DataFrame, errors: float) -> float:
+    """How far the mean gap, each group by those named in it, lies beyond what is little or may be chance."""
+    weight = cells["there_1"] / cells["there_1"].sum()
+    error = float(np.sqrt((weight**2 * cells["error"] ** 2).sum()))
+    return abs(float((weight * cells["gap"]).sum())) - max(MUCH, errors * error)
+
+
+def _shares(cells: pd.DataFrame) -> dict[str, Proportion]:
+    """Shares interviewed among the named and the others of these groups."""
+    sums = cells.sum()
+    return {
+        name: Proportion(float(sums[f"seen_{at}"] / sums[f"there_{at}"]), int(sums[f"there_{at}"]))
+        for name, at in (("named", 1), ("unnamed", 0))
+    }
 
 
 def under_way(named: pd.DataFrame, training: Training, params: Params) -> pd.Series | None:

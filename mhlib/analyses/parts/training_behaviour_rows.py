@@ -37,7 +37,8 @@ class Naming:
     screened : DataFrame, one row a pupil and wave
         As :func:`screens`, with ``named``, ``treated``, ``post``.
     interviews : DataFrame, one row a pupil and wave
-        ``named``, ``case``, ``positive`` (1.0 screen-positive, as sampled), ``weight`` (one over the chance of an interview).
+        ``named``, ``case``, ``positive`` (1.0 screen-positive, as sampled), ``weight`` (one over the chance of an interview),
+        ``answered`` (the pupil is among those screened in this wave).
     drawn_by_cutoff : float
         Share of the interviews that were drawn as screen-positive or -negative as `cutoff` has it; NaN without answers.
     n_repeated, n_unplaced, n_unweighted : int
@@ -159,7 +160,9 @@ def naming(training: Training, params: Params) -> Naming | Refused:
     drawn_by = np.nan if screened is None or interviews is None else _drawn_by(interviews, screened)
     if interviews is not None:
         named_too = _is_named(interviews, keys)
-        interviews = marked(interviews.drop(columns="pupil_pid").assign(named=named_too), training, params)
+        answered = False if screened is None else _answered(interviews, screened)
+        interviews = interviews.drop(columns="pupil_pid").assign(named=named_too, answered=answered)
+        interviews = marked(interviews, training, params)
     if screened is not None:
         named_too = _is_named(screened, keys)
         screened = marked(screened.drop(columns="pupil_pid").assign(named=named_too), training, params)
@@ -201,7 +204,13 @@ def _drawn_by(interviews: pd.DataFrame, screened: pd.DataFrame) -> float:
         at = pd.Index(here["pupil_pid"]).get_indexer(part["pupil_pid"])
         side = here["positive"].to_numpy()[at[at >= 0]]
         alike.append(side == part["positive"].to_numpy()[at >= 0])
-    return float(np.concatenate(alike).mean())
+    alike = np.concatenate(alike) if alike else np.empty(0)
+    return float(alike.mean()) if len(alike) else float("nan")
+
+
+def _answered(interviews: pd.DataFrame, screened: pd.DataFrame) -> np.ndarray:
+    """Whether each pupil interviewed has answers in the same wave."""
+    return _is_named(interviews, {wave: set(part["pupil_pid"]) for wave, part in screened.groupby("wave")}) > 0
 
 
 def _interviews(training: Training) -> tuple[pd.DataFrame | None, int]:

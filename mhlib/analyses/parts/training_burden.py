@@ -12,6 +12,7 @@ from mhlib.analyses.parts.outcome_effect import Effect, formula
 from mhlib.analyses.parts.outcome_names import in_words
 from mhlib.analyses.parts.sections import Drawn, tried
 from mhlib.analyses.parts.training import Training, without_table
+from mhlib.analyses.parts.training_burden_months import period_of
 from mhlib.analyses.parts.training_burden_next import actions, next_by
 from mhlib.analyses.parts.training_burden_supervision import hours, share_of, supervised
 from mhlib.analyses.parts.training_effect import ESTIMAND, METHOD, adjusted, icc_of
@@ -97,9 +98,19 @@ def _monthly(training: Training, column: str) -> pd.DataFrame | Refused:
     workload = training.data.table("workload")
     if workload is None:
         return without_table("workload")
-    mean = workload.groupby("teacher_pid")[column].mean().rename("y")
+    period = period_of(training)
+    if isinstance(period, Refused):
+        return period
+    after = workload if period is None else workload[period == "after"]
+    mean = after.groupby("teacher_pid")[column].mean().rename("y")
     found = _people(training).merge(mean, left_on="teacher_pid", right_index=True)
-    return found[found["y"].notna()] if found["y"].notna().any() else _nobody_known()
+    found = found[found["y"].notna()]
+    if period is not None and (period == "before").any():
+        before = workload[period == "before"].groupby("teacher_pid")[column].mean()
+        # Whoever came later stands at the mean: nobody is left out for a month that was before their time.
+        found["b"] = found["teacher_pid"].map(before)
+        found["b"] = found["b"].fillna(found["b"].mean())
+    return found if len(found) else _nobody_known()
 
 
 def leavers(training: Training, params: Params) -> pd.DataFrame | Refused:
@@ -242,9 +253,9 @@ def _state(training: Training, params: Params, effects: dict[str, Effect | Refus
 
 
 def timed(training: Training) -> bool:
-    """Whether the table of workload names years beside months."""
-    workload = training.data.table("workload")
-    return workload is not None and "year" in workload
+    """Whether months of workload are known to lie after the training."""
+    period = None if training.data.table("workload") is None else period_of(training)
+    return period is not None and not isinstance(period, Refused)
 
 
 DIFFERENCE = {
@@ -277,8 +288,12 @@ def _said(effects: dict[str, Effect | Refused]) -> list[Message]:
 
 
 def _timing(training: Training) -> list[Message]:
-    if training.data.table("workload") is None or timed(training):
+    workload = training.data.table("workload")
+    if workload is None or period_of(training) is not None:
         return []
+    if "year" in workload:
+        return [message("On which day the training was held is not in the source: whether the months of workload lie after it cannot "
+                        "be seen.")]  # fmt: skip
     return [message("The table of workload names months and no year: whether they lie after the training cannot be seen. If they "
                     "lie before it, the differences say how alike the arms were and nothing of harm.")]  # fmt: skip
 

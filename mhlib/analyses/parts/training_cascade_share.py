@@ -91,6 +91,9 @@ def passed_on(training: Training, params: Params, rows: TierRows) -> Passed:
     by = "both" if fewest_trainers(rows) >= FEWEST_UNITS else "unit"
     gains, sums = tier_gains(rows, training, by=by)
     found = in_words(product(gains, rows, params.conf_level))
+    better = -1 if training.measure in params.lower_is_better else 1
+    if not isinstance(found, Refused):
+        found = without_gain() if better * gains.gains[0] <= 0 else _of_gains(found, better * gains.gains)
     share = found if isinstance(found, Refused) else _arriving(found, gains, by)
     if missing := [name for name in (params.tiers[0], params.tiers[-1]) if name in rows.thin]:
         share = thin_end(missing[0])
@@ -103,6 +106,34 @@ def product(gains: TierGains, rows: TierRows, conf_level: float) -> CascadeResul
         gains.gains, gains.covariance, tiers=gains.tiers, n=gains.n, df=gains.df, n_excluded=rows.n_untested,
         conf_level=conf_level,
     )  # fmt: skip
+
+
+def without_gain() -> Refused:
+    """No share of a gain that was none: what arrives would be harm."""
+    return Refused(
+        "no_gain",
+        message("The first tier did worse after the training, so there is no gain of which a part could arrive."),
+        message("Nothing: what was not gained cannot be passed on."),
+    )
+
+
+def _of_gains(found: CascadeResult, gains: np.ndarray) -> CascadeResult:
+    """Without the steps down from a tier that did worse."""
+    shown = ["estimate", "std_error", "conf_low", "conf_high"]
+    steps_, worse = found.steps.copy(), gains[:-1] <= 0
+    told = worse & steps_["estimate"].notna().to_numpy()
+    steps_.loc[worse, [name for name in shown if name in steps_]] = math.nan
+    return replace(
+        found, steps=steps_, refusals=found.refusals | dict.fromkeys(steps_.loc[told, "term"], _worse_above())
+    )
+
+
+def _worse_above() -> Refused:
+    return Refused(
+        "no_gain_above",
+        message("A tier did worse after the training, so the step down from it is not shown."),
+        message("Nothing: what was not gained cannot be passed on."),
+    )
 
 
 def in_words(found: CascadeResult | Refused) -> CascadeResult | Refused:

@@ -78,7 +78,7 @@ def _alike(training: Training) -> Check:
     far = 0
     for measure in training.data.measures:
         means = arms[f"{measure}_{training.baseline}"].mean()
-        far += abs(means[1.0] - means[0.0]) / training.sd_of(measure) > FAR
+        far += abs(means[1.0] - means[0.0]) > FAR * training.sd_of(measure)
     return Check(
         name, far == 0, message("{n} measures differ by more than a quarter of a standard deviation.", n=int(far))
     )

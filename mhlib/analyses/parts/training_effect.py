@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
@@ -60,6 +61,12 @@ def _dummies(column: pd.Series, prefix: str) -> dict[str, pd.Series]:
     return {f"{prefix}_{at}": (column.astype(str) == level).where(column.notna()) for at, level in enumerate(levels)}
 
 
+def analysed(training: Training, params: Params, occasion: str) -> pd.Index:
+    """Labels of the teachers behind the primary measure's difference at an occasion: tested then and before, nothing missing."""
+    frame, names = adjusted(training, params, rows_at(training, training.measure, occasion))
+    return frame.index[frame[[*names, training.cluster]].notna().all(axis=1)]
+
+
 def robust(
     training: Training,
     params: Params,
@@ -101,14 +108,15 @@ def effect_at(training: Training, params: Params, measure: str, occasion: str) -
     row, refused = fit.to_frame().set_index("term").loc["treated"], fit.refusals.get("treated")
     sd = training.sd_of(measure)
     n1, n0 = (int((frame["treated"] == arm).sum()) for arm in (1, 0))
-    standard = hedges_g_from_model(
+    standard = None if not sd > 0 else hedges_g_from_model(
         row["estimate"], row["std_error"], sd=sd, n_treated=n1, n_control=n0, icc=icc_of(training, frame),
         cluster_size=len(frame) / max(fit.n_clusters, 1), df=max(float(row["df"]), 1.0), n_clusters=fit.n_clusters,
         conf_level=fit.conf_level,
     )  # fmt: skip
+    g = (math.nan,) * 3 if standard is None else (standard.g, standard.conf_low, standard.conf_high)
     return Effect(
         estimate=row["estimate"], std_error=row["std_error"], conf_low=row["conf_low"], conf_high=row["conf_high"],
-        df=row["df"], p_value=row["p_value"], sd=sd, g=standard.g, g_low=standard.conf_low, g_high=standard.conf_high,
+        df=row["df"], p_value=row["p_value"], sd=sd, g=g[0], g_low=g[1], g_high=g[2],
         n_used=fit.n_used, n_clusters=fit.n_clusters, method=METHOD, p_refused=in_words(refused) if refused else None,
     )  # fmt: skip
 
@@ -127,6 +135,8 @@ def kept(training: Training, params: Params, measure: str | None = None) -> Rete
     parts = []
     for at, occasion in enumerate((training.primary, training.follow_up)):
         frame, names = adjusted(training, params, rows_at(training, measure, occasion))
+        # The primary result leaves these teachers out: a share of other differences than those above it would be none of them.
+        frame = frame.dropna(subset=names)
         own = {f"{name}_{at}": frame[name] for name in names}
         size = frame.groupby(training.cluster)["y"].transform("size") if params.estimand == "school" else 1.0
         part = frame[[*dict.fromkeys((training.cluster, "teacher_pid")), "y", "treated"]]
@@ -185,7 +195,18 @@ def mixed(training: Training, params: Params, measure: str | None = None) -> obj
 def repeated(training: Training, params: Params, measure: str | None = None) -> object:
     """Any variances and correlations of the occasions; schools are not allowed for."""
     frame, terms = waves(training, params, measure)
+    if (frame.groupby("time")["score"].nunique() < 2).any():
+        return all_alike()
     return unstructured_waves(terms, frame, unit="teacher_pid", wave="time", conf_level=params.conf_level)
+
+
+def all_alike() -> Refused:
+    """No variances of an occasion at which everybody scores the same."""
+    return Refused(
+        "all_alike",
+        message("At one occasion every teacher has the same score, or nobody has one."),
+        message("Scores that tell teachers apart at every occasion."),
+    )
 
 
 def contrast_row(fit: object, name: Message | str, term: str, occasion: str, sd: float) -> dict[str, object]:
@@ -193,6 +214,7 @@ def contrast_row(fit: object, name: Message | str, term: str, occasion: str, sd:
     table = fit.fixed if hasattr(fit, "fixed") else fit.to_frame()
     row = table.set_index("term").loc[term]
     people = getattr(fit, "n_units", None) or getattr(fit, "n_groups", {}).get("teacher_pid") or fit.n_used
+    g = row["estimate"] / sd if sd > 0 else math.nan
     return {"group": name, "occasion": occasion, "estimate": row["estimate"], "conf_low": row["conf_low"],
-            "conf_high": row["conf_high"], "df": row["df"], "p_value": row["p_value"], "g": row["estimate"] / sd,
+            "conf_high": row["conf_high"], "df": row["df"], "p_value": row["p_value"], "g": g,
             "n_used": int(people)}  # fmt: skip

@@ -10,6 +10,7 @@ import pandas as pd
 
 from mhlib.analyses.parts.sections import Drawn, tried
 from mhlib.analyses.parts.training import Training, without_comparison
+from mhlib.analyses.parts.training_effect import analysed
 from mhlib.analyses.parts.training_names import occasion_name
 from mhlib.findings import Check, Count, Estimate, Message, Proportion, Refused, message
 from mhlib.stats.effects import attrition, largest_difference, participant_flow, people_dropped
@@ -46,11 +47,11 @@ def section(training: Training, params: Params) -> FlowSection:
     none = isinstance(found, Refused)
     later = _losses(training, params, training.follow_up) if training.has_follow_up else None
     return FlowSection(
-        steps=_steps(training), loss=_loss(found), boundary=_boundary(found), dropped=dropped(training),
+        steps=_steps(training), loss=_loss(found), boundary=_boundary(found), dropped=dropped(training, params),
         overall=float("nan") if none else found.overall, differential=float("nan") if none else found.differential,
         level="" if none else found.level,
-        reading=[*_reading(found, training.primary), *_reading(later, training.follow_up), *_dropped_said(training),
-                 *_other_arms(training)],
+        reading=[*_reading(found, training.primary), *_reading(later, training.follow_up), *_unused(training, params, found),
+                 *_dropped_said(training, params), *_other_arms(training)],
         checks=_checks(found),
     )  # fmt: skip
 
@@ -76,11 +77,12 @@ def _steps(training: Training) -> Drawn:
 
 
 def _losses(training: Training, params: Params, occasion: str) -> object:
+    """Losses from the sample behind the effect: who lacks a first test or a covariate is left out of it and so is lost."""
     if not training.controlled:
         return without_comparison()
     people = _people(training)
     return tried(
-        attrition, people[f"{training.measure}_{occasion}"].notna().astype(int), people["arm_shown"],
+        attrition, people.index.isin(analysed(training, params, occasion)).astype(int), people["arm_shown"],
         arms=["arm_untrained", "arm_trained"], cluster=people[training.cluster], conf_level=params.conf_level,
     )  # fmt: skip
 
@@ -104,16 +106,15 @@ def _boundary(found: object) -> Drawn | Refused:
                  y_axis=message("difference in loss between arms"), x_share=True, y_share=True, points=True)  # fmt: skip
 
 
-def dropped(training: Training) -> Drawn:
+def dropped(training: Training, params: Params) -> Drawn:
     """Teachers that each method uses and leaves out; nobody is left out without being counted."""
     people = training.teachers[training.teachers["treated"].notna()]
     scores = people[[f"{training.measure}_{name}" for name in training.occasions]].notna()
     waves = training.long()
     lost, total = people_dropped(waves, outcome="score", within="time", between="treated", subject="teacher_pid")
-    used = {"uses_ancova": len(training.compared)}
+    used = {"uses_ancova": len(analysed(training, params, training.primary))}
     if training.has_follow_up:
-        later = people["f"].notna() & (people["b"].notna() if training.has_baseline else True)
-        used["uses_later"] = int(later.sum())
+        used["uses_later"] = len(analysed(training, params, training.follow_up))
     if training.has_baseline:
         used["uses_mixed"] = int(scores.any(axis=1).sum())
     used["uses_anova"] = total - lost
@@ -121,9 +122,21 @@ def dropped(training: Training) -> Drawn:
     return Drawn(table=pd.DataFrame(rows))
 
 
-def _dropped_said(training: Training) -> list[Message]:
-    table = dropped(training).table.set_index("term")
+def _unused(training: Training, params: Params, found: object) -> list[Message]:
+    """Teachers who were tested and whom the analysis cannot use."""
+    if isinstance(found, Refused):
+        return []
+    people = training.teachers[training.teachers["treated"].notna()]
+    n = int(people["measured"].sum()) - len(analysed(training, params, training.primary))
+    return [message("{n} teachers were tested after the training and lack the first test, or what the analysis adjusts for: it "
+                    "leaves them out, so they count as lost.", n=Count(n))] if n else []  # fmt: skip
+
+
+def _dropped_said(training: Training, params: Params) -> list[Message]:
+    table = dropped(training, params).table.set_index("term")
     lost, total = int(table.loc["uses_anova", "n_excluded"]), int(table.loc["uses_anova"].sum())
+    if not lost and table.loc["uses_ancova", "n_excluded"]:
+        return []
     if not lost:
         return [message("Every teacher was tested at every occasion: no method leaves anybody out.")]
     return [
@@ -147,8 +160,8 @@ def _reading(found: object, occasion: str) -> list[Message]:
         return []
     return [
         message(
-            "Not tested ({occasion}): {overall} of the teachers; the shares of the arms differ by {differential} percentage points. "
-            "The danger of bias from losses is {level}.",
+            "Not in the analysis ({occasion}): {overall} of the teachers; the shares of the arms differ by {differential} percentage "
+            "points. The danger of bias from losses is {level}.",
             occasion=occasion_name(occasion),
             overall=Proportion(found.overall, found.n_used),
             differential=Estimate(100 * found.differential, found.n_used, digits=1),

@@ -94,7 +94,24 @@ def _kept(
     if not training.has_follow_up:
         return without_follow_up()
     lacking = next((one for one in (effect, later) if isinstance(one, Refused)), None)
-    return lacking or tried(kept, training, params)
+    share = lacking or tried(kept, training, params)
+    return share if isinstance(share, Refused) or _gained(training, params, effect) else without_gain()
+
+
+def _gained(training: Training, params: Params, effect: Effect) -> bool:
+    """Whether the whole interval right after the training lies on the better side of nought."""
+    return effect.better("lower" if training.measure in params.lower_is_better else "higher")[1] > 0
+
+
+def without_gain() -> Refused:
+    """No share of a gain that was none: what lasts would be harm."""
+    return Refused(
+        "no_gain",
+        message(
+            "Right after the training the trained were not better than the others, so there is no gain to keep a part of."
+        ),
+        message("Nothing: what was not gained cannot be kept."),
+    )
 
 
 def _estimate(training: Training, effect: Effect | Refused, later: Effect | Refused) -> Drawn | Refused:
@@ -268,11 +285,11 @@ def multiverse(training: Training, params: Params, models: dict[str, object] | N
         return effect
     planned = robust(training, params, training.measure, training.primary)
     other = "school" if params.estimand == "teacher" else "pupil"
-    specs = {"spec_cr3": {"kind": "CR3"}}
+    specs, adjusts = {"spec_cr3": {"kind": "CR3"}}, training.has_baseline and training.sd > 0
     if planned.n_clusters < planned.n_used:
         specs["spec_teacher" if other == "pupil" else "spec_school"] = {"estimand": other}
-        specs |= {"spec_context": {"context": True}} if training.has_baseline else {}
-    if training.has_baseline:
+        specs |= {"spec_context": {"context": True}} if adjusts else {}
+    if adjusts:
         specs |= {"spec_change": {"outcome": "change", "drop": ("z_b",)}, "spec_unadjusted": {"drop": ("z_b",)}}
     fits = {"spec_planned": planned}
     fits |= {

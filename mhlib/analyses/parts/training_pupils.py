@@ -81,7 +81,7 @@ def section(training: Training, params: Params) -> PupilsSection:
         "detectable": _detectable(effect, params), "event": figure, "event_table": change.event_table(figure),
         "pretrend": change.pretrend(study), "honest": change.honest(study, message("difference of the mean scores (points)")),
     }  # fmt: skip
-    checks = [*_lost(training, params, n), *change.checks_of(fit, study.main, study)]
+    checks = [*_lost(training, params, n), change.waves_check(cells), *change.checks_of(fit, study.main, study)]
     if isinstance(effect, Effect):
         checks.append(effect_size_check(effect.g, n_used=n))
     return PupilsSection(**found, reading=_reading(training, effect, shared, params), checks=checks)

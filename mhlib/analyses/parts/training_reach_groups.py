@@ -196,7 +196,7 @@ def composition(registers: Registers, params: Params) -> Drawn | Refused:
 
 def expert(registers: Registers) -> str | None:
     """The level fewer hold; None where there is one level only."""
-    held = registers.certificates["level"].value_counts()
+    held = registers.holders
     return str(held.index[-1]) if len(held) > 1 else None
 
 

@@ -33,6 +33,8 @@ class Registers:
         Levels claimed, then any other that the source has.
     departures : bool
         Whether departures are recorded at all.
+    day : Timestamp or None
+        On which certificates count by which the broad and the rare level are told; None: whatever was ever issued.
     starts : Series, number of the term -> first day
         Of the calendar, with one term after the last one; empty without a calendar.
     """
@@ -43,11 +45,22 @@ class Registers:
     levels: tuple[str, ...]
     departures: bool
     starts: pd.Series
+    day: pd.Timestamp | None = None
+
+    @property
+    def holders(self) -> pd.Series:
+        """People with a certificate of each level, valid on the day, the most first; each once, whatever is entered twice."""
+        rows = self.certificates
+        levels = rows["level"].value_counts().index
+        if self.day is not None:
+            rows = rows[(rows["issued"] <= self.day) & (rows["expires"] >= self.day)]
+        count = rows.groupby("level")["teacher_pid"].nunique().reindex(levels, fill_value=0)
+        return count.sort_values(ascending=False, kind="stable")
 
     @property
     def broad(self) -> str:
         """The level that most hold."""
-        return str(self.certificates["level"].value_counts().index[0])
+        return str(self.holders.index[0])
 
     @property
     def recorded_from(self) -> pd.Timestamp | None:
@@ -107,7 +120,7 @@ def registers_of(training: Training, params: Params) -> Registers | Refused:
     people["school_pid"], schools = pd.factorize(people["school_pid"].to_numpy(dtype=object))
     return Registers(
         people=people.drop(columns="teacher_pid"), schools=pd.Index(schools), certificates=rows.reset_index(drop=True),
-        levels=(*params.claimed, *others), departures=leaver is not None, starts=_starts(training),
+        levels=(*params.claimed, *others), departures=leaver is not None, starts=_starts(training), day=day_of(params.as_of),
     )  # fmt: skip
 
 
