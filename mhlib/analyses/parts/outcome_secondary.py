@@ -71,6 +71,11 @@ def _outcomes(trial: Trial, params: Params) -> Drawn | Refused:
             return fit
         rows.append({"group": occasion, **_standardised(trial, fit, frame)})
         tests.append(_wild(trial, params, frame, names))
+    return _corrected(rows, tests, lacking)
+
+
+def _corrected(rows: list[dict[str, object]], tests: list[object], lacking: list[Message]) -> Drawn | Refused:
+    """Holm's and Romano and Wolf's p-values beside the plain ones."""
     if not rows:
         return Refused("nothing_measured", lacking[0],
                        message("A later measurement of the same pupils, as parameter later."))  # fmt: skip
