@@ -1,6 +1,7 @@
 """Fixtures that every test folder may use."""
 
 import os
+import sys
 from pathlib import Path
 
 import pytest
@@ -29,6 +30,14 @@ def rng():
     import numpy as np
 
     return np.random.default_rng(20261124)
+
+
+@pytest.fixture(autouse=True)
+def figures_closed():
+    """What one test drew is no burden of the next."""
+    yield
+    if (pyplot := sys.modules.get("matplotlib.pyplot")) is not None:
+        pyplot.close("all")
 
 
 def pytest_addoption(parser):
