@@ -15,7 +15,7 @@ from mhlib.analyses.parts.outcome_primary import mixed_model
 from mhlib.analyses.parts.sections import Drawn, refused_design
 from mhlib.analyses.parts.trial import Trial, arms_refusal, without_pupils
 from mhlib.errors import DesignError
-from mhlib.findings import Check, Light, Refused, message
+from mhlib.findings import Check, Light, Message, Refused, message
 from mhlib.stats.effects import (
     allocation,
     detectable_effect_of_schedule,
@@ -226,30 +226,34 @@ def security_grade(
     A non-randomised design cannot pass its cap, nor a study whose smallest effect is unknown :data:`UNKNOWN_CAP`. Where
     there is no effect with an interval there is no finding to grade, unless the design alone makes it 0.
     """
-    parts = {
-        "design": (DESIGN_CAP.get(trial.design, 5), message("Design"),
-                   message("lots 5; cut-off or staggered 3; weights, panel or time series 2; none 0")),
-        "mdes": (_rung(mdes, MDES_LADDER), message("Smallest effect it could see"),
-                 message("up to .2: 5, .3: 4, .4: 3, .5: 2, .6: 1 SD")),
-        "loss": (_rung(flow.overall, LOSS_LADDER), message("Losses"), message("up to 10%: 5, 20%: 4, 30%: 3, 40%: 2, 50%: 1")),
-        "balance": ({"low": 5, "tolerable": 4, "high": 2}.get(flow.level), message("Unequal losses"),
-                    message("within the cautious boundary 5, the optimistic 4, beyond both 2")),
-    }  # fmt: skip
-    known = [value for value, *_ in parts.values() if value is not None]
+    parts = _entries(trial, flow, mdes)
     failed = sum(check.passed is False for check in checks)
-    grade = max(min(known) - (1 if failed else 0), 0)
-    grade = min(grade, UNKNOWN_CAP) if parts["mdes"][0] is None else grade
+    grade = max(min(value for value, *_ in parts if value is not None) - (1 if failed else 0), 0)
     lights = [Light(name, _state(value), message("Not known.") if value is None else message("Grade {grade}.", grade=value), rule,
                     True)
-              for value, name, rule in parts.values()]  # fmt: skip
+              for value, name, rule in parts]  # fmt: skip
+    if math.isnan(mdes):
+        grade = min(grade, UNKNOWN_CAP)
+        lights[1] = replace(lights[1], finding=message("Not known, so no grade above {grade}.", grade=UNKNOWN_CAP))
     lights.append(Light(message("Checks of the data"), "bad" if failed else "good", message("{n} checks did not hold.", n=failed),
                         message("one grade less when any did not hold"), True))  # fmt: skip
-    if parts["mdes"][0] is None:
-        lights[1] = replace(lights[1], finding=message("Not known, so no grade above {grade}.", grade=UNKNOWN_CAP))
     if not _has_interval(effect):
         lights.append(Light(message("Effect"), "unknown", UNGRADED, message("without an interval no grade"), True))
-        grade = 0 if parts["design"][0] == 0 else None
+        grade = 0 if parts[0][0] == 0 else None
     return grade, lights
+
+
+def _entries(trial: Trial, flow: FlowSection, mdes: float) -> list[tuple[int | None, Message, Message]]:
+    """Grade of each part, its name and its rule: design, smallest effect, losses, unequal losses."""
+    return [
+        (DESIGN_CAP.get(trial.design, 5), message("Design"),
+         message("lots 5; cut-off or staggered 3; weights, panel or time series 2; none 0")),
+        (_rung(mdes, MDES_LADDER), message("Smallest effect it could see"),
+         message("up to .2: 5, .3: 4, .4: 3, .5: 2, .6: 1 SD")),
+        (_rung(flow.overall, LOSS_LADDER), message("Losses"), message("up to 10%: 5, 20%: 4, 30%: 3, 40%: 2, 50%: 1")),
+        ({"low": 5, "tolerable": 4, "high": 2}.get(flow.level), message("Unequal losses"),
+         message("within the cautious boundary 5, the optimistic 4, beyond both 2")),
+    ]  # fmt: skip
 
 
 def _has_interval(effect: Effect | Refused) -> bool:
