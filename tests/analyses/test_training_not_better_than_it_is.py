@@ -11,7 +11,7 @@ from mhlib.analyses.parts import training_behaviour, training_burden, training_r
 from mhlib.analyses.parts import training_behaviour_change as change
 from mhlib.analyses.parts.outcome_effect import Effect
 from mhlib.analyses.parts.training_behaviour_dose import independence
-from mhlib.analyses.parts.training_behaviour_rows import _drawn_by
+from mhlib.analyses.parts.training_behaviour_rows import _drawn_by, _places
 from mhlib.analyses.parts.training_burden_months import period_of
 from mhlib.analyses.parts.training_reach_registers import Registers
 from mhlib.errors import ParamsError
@@ -218,11 +218,20 @@ def test_pupils_of_waves_without_interviews_could_not_be_interviewed():
 @pytest.mark.filterwarnings("error")
 def test_interviewed_pupils_without_answers_cannot_be_looked_at():
     seen = pd.DataFrame({"pupil_pid": ["a"], "wave": [4], "positive": [1.0]})
-    drawn = _drawn_by(seen, pd.DataFrame({"pupil_pid": ["a"], "wave": [1], "positive": [1.0]}))
+    elsewhere = pd.DataFrame({"pupil_pid": ["a"], "wave": [1], "positive": [1.0]})
+    drawn = _drawn_by(seen, elsewhere, _places(seen, elsewhere))
     assert np.isnan(drawn)
     rows = screened()
     found = independence(SimpleNamespace(interviews=rows.assign(answered=False), screened=rows, drawn_by_cutoff=drawn))
     assert found.passed is None and "No interviewed pupil" in found.detail.template
+
+
+def test_interviews_find_the_answers_of_their_pupil_and_wave():
+    seen = pd.DataFrame({"pupil_pid": ["b", "a", "c", "a"], "wave": [2, 2, 1, 3], "positive": [1.0, 1.0, 0.0, 1.0]})
+    there = pd.DataFrame({"pupil_pid": ["a", "c", "a", "b"], "wave": [1, 1, 2, 2], "positive": [0.0, 1.0, 1.0, 1.0]})
+    places = _places(seen, there)
+    assert places.tolist() == [3, 2, 1, -1]
+    assert _drawn_by(seen, there, places) == pytest.approx(2 / 3)
 
 
 # --- burden is that of the months after ----------------------------------------------------------------------------------

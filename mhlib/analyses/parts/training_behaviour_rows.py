@@ -157,10 +157,11 @@ def naming(training: Training, params: Params) -> Naming | Refused:
     keys = {wave: set(part["pupil_pid"]) for wave, part in first.groupby(first["wave"].astype(int))}
     screened = screens(training, params.cutoff)
     interviews, n_unweighted = _interviews(training)
-    drawn_by = np.nan if screened is None or interviews is None else _drawn_by(interviews, screened)
+    places = None if screened is None or interviews is None else _places(interviews, screened)
+    drawn_by = np.nan if places is None else _drawn_by(interviews, screened, places)
     if interviews is not None:
         named_too = _is_named(interviews, keys)
-        answered = False if screened is None else _answered(interviews, screened)
+        answered = False if places is None else places >= 0
         interviews = interviews.drop(columns="pupil_pid").assign(named=named_too, answered=answered)
         interviews = marked(interviews, training, params)
     if screened is not None:
@@ -196,21 +197,24 @@ def _is_named(rows: pd.DataFrame, keys: dict[int, set]) -> np.ndarray:
     return found
 
 
-def _drawn_by(interviews: pd.DataFrame, screened: pd.DataFrame) -> float:
-    """Share of the interviewed whose score lies on the side of the cut-off for which they were drawn."""
-    waves, alike = screened["wave"].to_numpy(dtype=int), []
-    for wave, part in interviews.groupby(interviews["wave"].astype(int)):
-        here = screened[waves == wave]
-        at = pd.Index(here["pupil_pid"]).get_indexer(part["pupil_pid"])
-        side = here["positive"].to_numpy()[at[at >= 0]]
-        alike.append(side == part["positive"].to_numpy()[at >= 0])
-    alike = np.concatenate(alike) if alike else np.empty(0)
-    return float(alike.mean()) if len(alike) else float("nan")
+def _places(interviews: pd.DataFrame, screened: pd.DataFrame) -> np.ndarray:
+    """Row of `screened` of each interview, by pupil and wave; -1 where the pupil has no answers in that wave."""
+    waves, given = screened["wave"].to_numpy(dtype=int), interviews["wave"].to_numpy(dtype=int)
+    found = np.full(len(interviews), -1)
+    for wave in np.unique(given):
+        rows, mine = np.flatnonzero(waves == wave), given == wave
+        at = pd.Index(screened["pupil_pid"].iloc[rows]).get_indexer(interviews.loc[mine, "pupil_pid"])
+        found[mine] = np.where(at < 0, -1, rows[at]) if len(rows) else -1
+    return found
 
 
-def _answered(interviews: pd.DataFrame, screened: pd.DataFrame) -> np.ndarray:
-    """Whether each pupil interviewed has answers in the same wave."""
-    return _is_named(interviews, {wave: set(part["pupil_pid"]) for wave, part in screened.groupby("wave")}) > 0
+def _drawn_by(interviews: pd.DataFrame, screened: pd.DataFrame, places: np.ndarray) -> float:
+    """Share of the interviewed whose score lies on the side of the cut-off for which they were drawn; NaN without answers."""
+    there = places >= 0
+    if not there.any():
+        return float("nan")
+    side = screened["positive"].to_numpy()[places[there]]
+    return float((side == interviews["positive"].to_numpy()[there]).mean())
 
 
 def _interviews(training: Training) -> tuple[pd.DataFrame | None, int]:
