@@ -318,3 +318,9 @@ def test_star(real):
     fit = multilevel("y ~ small + aide", people, groups=["school_pid", "class_pid"]).fixed.set_index("term")
     assert fit.loc["small", ["estimate", "std_error"]].to_list() == pytest.approx([8.027, 2.595], abs=2e-3)
     assert table.loc["by_cr2", "estimate"] > 0 and os.path.exists(SHARED)
+
+
+def test_a_service_by_score_is_listed_by_school_and_no_pupil_counts_as_a_lost_unit(city, monkeypatch):
+    params, data, _ = demo(city, monkeypatch, design="above_cutoff", allocated="pupil_pid", cluster="school_pid")
+    found = {check.name.template: check.passed for check in analysis.check(data, params)}
+    assert found["Every unit allocated was measured"] is True

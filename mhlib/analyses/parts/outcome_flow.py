@@ -184,10 +184,17 @@ def _units_said(whole: AttritionResult) -> Message:
                    level=LEVELS.get(whole.level, message("unknown")))  # fmt: skip
 
 
+def _seen(trial: Trial, params: Params, units: pd.Series | None) -> set[str]:
+    """Units measured, in the column that the list of units speaks of: a service by a score is listed by school, not by pupil."""
+    columns = dict.fromkeys((params.allocated, trial.cluster, "school_pid", "class_pid", "pupil_pid"))
+    values = [set(trial.people[name].dropna().astype(str)) for name in columns if name in trial.people]
+    listed = set() if units is None else set(units.astype(str))
+    return next((found for found in values if found & listed), values[0])
+
+
 def _checks(trial: Trial, params: Params, level: str) -> list[Check]:
-    column = params.allocated if params.allocated in trial.people else trial.cluster
-    seen = set(trial.people[column].dropna().astype(str))
     units = trial.data.allocated.get("unit")
+    seen = _seen(trial, params, units)
     name = message("Every unit allocated was measured")
     if units is None or not len(units):
         listed = Check(name, None, message("The source does not list the units allocated."))
