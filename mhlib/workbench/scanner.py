@@ -200,7 +200,7 @@ class _Files:
         elif isinstance(part, Table):
             for kind, row, column in self._of_table(part, element):
                 yield Leak(name, part.place, kind, f"row {row} column {column}")
-            if (kind := self._too_long(len(part.rows), MOST_ROWS)) is not None:
+            if not _of_the_run(part) and (kind := self._too_long(len(part.rows), MOST_ROWS)) is not None:
                 yield Leak(name, part.place, kind, f"{len(part.headers)} columns")
         elif isinstance(part, Array):
             many = [self._too_long(length, MOST_NUMBERS) for length in part.lengths]
@@ -319,3 +319,12 @@ def _day(text: object) -> date:
         return date.fromisoformat(str(text))
     except ValueError:
         return date.today()
+
+
+# How the rows of the page's last table begin: keys, versions and parameters, of which there may be as many as people.
+OF_THE_RUN = ("data_sha256", "execution_key", "render_key", "versions: ", "params: ")
+
+
+def _of_the_run(part: Table) -> bool:
+    """Whether every row tells of the run and none of a person."""
+    return bool(part.rows) and all(row and row[0].startswith(OF_THE_RUN) for row in part.rows)

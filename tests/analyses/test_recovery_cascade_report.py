@@ -86,10 +86,11 @@ def test_without_the_untrained_the_share_lies_too_near_to_one(claims):
     study = study_of(claims, "nobody untrained, a second test alone gives .3 SD", "900 teachers", 74, 400)
     params = params_of(design="before_after", arms=["trained"])
     frame = frame_of(trainers=(3, 12, 20, 40))
-    frame = frame[frame["arm"] == "trained"].reset_index(drop=True)
-    found = list(shares(study, frame, params, retest=0.3))
+    found = list(shares(study, frame[frame["arm"] == "trained"].reset_index(drop=True), params, retest=0.3))
     study.fail({"share arriving, second test counted as gain": sum(holds(one.share) for one in found)}, below=0.90)
     assert all(not one.rows.net for one in found)
+    beside = sum(holds(one.share) for one in shares(study, frame, params_of(), retest=0.3))
+    study.find({"the same with the untrained beside them": beside}, least=0.90)
 
 
 def test_no_share_arrives_of_a_gain_that_is_none(claims):
