@@ -332,5 +332,7 @@ def test_whole_numbers_have_no_halves_on_the_axis():
     )
     ax = figures.lines(terms)
     assert all(tick % 1 == 0 for tick in ax.get_xticks()) and ax.get_ylim()[1] > 1.0
+    days = Tidy(terms.table.assign(x=[2026.22, 2026.66, 2028.17]), {})
+    assert all(tick % 1 == 0 for tick in figures.lines(days).get_xticks())
     halves = Tidy(terms.table.assign(x=[0.5, 1.0, 1.5]), {})
     assert any(tick % 1 for tick in figures.lines(halves).get_xticks())

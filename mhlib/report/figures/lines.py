@@ -39,14 +39,18 @@ def lines(result: object, *, ax: object | None = None, data: pd.DataFrame | None
         # Room above the highest point, which may be the whole.
         highest = data[[name for name in ("y", "high") if name in data]].astype(float).max(axis=None)
         ax.set_ylim(bottom=0, top=1.06 * highest if highest > 0 else None)
-    if len(data) and (data["x"].astype(float) % 1 == 0).all() and not getattr(result, "x_share", False):
+    if len(data) and _whole(data["x"].astype(float)) and not getattr(result, "x_share", False):
         from matplotlib.ticker import MaxNLocator
 
-        # Terms, weeks and points of a whole-number score have no halves.
         ax.xaxis.set_major_locator(MaxNLocator(integer=True))
     if data["group"].nunique() > 1:
         below_axis(ax, ncol=2, fontsize=11)
     return ax
+
+
+def _whole(x: pd.Series) -> bool:
+    """Terms, weeks and points of a whole-number score have no halves; of days within years only the years are written."""
+    return bool((x % 1 == 0).all() or x.between(1900, 2200).all())
 
 
 def _series(ax: object, points: pd.DataFrame, at: int, name: str, *, points_too: bool) -> None:
