@@ -44,6 +44,9 @@ class Optimum:
     evaluations: int
 
 
+Found = tuple[np.ndarray, float]
+
+
 def starts(deviance: Deviance) -> tuple[np.ndarray, np.ndarray]:
     """Two starts: random effects as large as the residual, and a third of it."""
     one = np.where(deviance.diagonal, 1.0, 0.0)
@@ -66,11 +69,28 @@ def minimum(deviance: Deviance) -> Optimum:
         # It may have stopped early; its second try begins where it stopped, never at the first one's answer.
         again = searched(deviance, other[0] * 1.5 + 0.05 * deviance.diagonal, *QUADRATIC)
         other = min(again, other, key=lambda found: found[1])
+    one, other = off_the_edge(deviance, one, other)
     theta, value = polished(deviance, *min(one, other, key=lambda found: found[1]))
     slope = free_slope(deviance, theta)
     gap = float(max(one[1], other[1]) - min(value, one[1], other[1]))
     good = bool(np.isfinite(value) and slope < FLAT and gap < AGREE)
     return Optimum(theta, value, slope, gap, good, deviance.evaluations)
+
+
+def off_the_edge(deviance: Deviance, one: Found, other: Found) -> tuple[Found, Found]:
+    """From a zero variance with a covariance beside it, look on both sides of no covariance too.
+
+    Where the slope's origin lies far from the data, intercept and slope hang together by nearly one, and both optimisers
+    may have run into the edge at which the two are told apart no more.
+    """
+    best = min(one, other, key=lambda found: found[1])
+    if deviance.diagonal.all() or not (np.abs(best[0][deviance.diagonal]) < ZERO).any():
+        return one, other
+    tilted = [np.where(deviance.diagonal, 0.6, sign * 0.5) for sign in (-1.0, 1.0)]
+    found = min((searched(deviance, start, *LIMITED_MEMORY) for start in tilted), key=lambda one: one[1])
+    if found[1] > best[1] - AGREE:
+        return one, other
+    return found, searched(deviance, found[0] * 1.1, *QUADRATIC)
 
 
 def scaled(

@@ -6,7 +6,7 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 import pytest
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 from scipy import stats
 
@@ -182,6 +182,7 @@ def test_errors_of_slopes(change, error, text):
 
 @settings(max_examples=8, deadline=None)
 @given(seed=st.integers(0, 10**6), shift=st.floats(-3, 3), scale=st.floats(0.3, 5))
+@example(seed=244, shift=-2.0, scale=3.0)  # both optimisers once stopped at a variance of nought
 def test_moving_the_slopes_origin_moves_no_likelihood(seed, shift, scale):
     frame = growth(seed % 500, pupils=25, waves=4)
     one = random_slope("y ~ t", frame, slope="t", group="pupil")
