@@ -254,11 +254,13 @@ def real(monkeypatch):
     if not SHARED.is_dir():
         pytest.skip("the real data are not here")
     monkeypatch.setenv("MHLIB_DATA", str(SHARED))
-    return lambda name: _estimated(name)
+    return _estimated
 
 
-def _estimated(name):
-    params = analysis.Params.from_file(ROOT / f"params/real/{name}.yml", changes={"n_boot": 200, "n_imputations": 20})
+def _estimated(name, **changes):
+    params = analysis.Params.from_file(
+        ROOT / f"params/real/{name}.yml", changes={"n_boot": 200, "n_imputations": 20} | changes
+    )
     data = analysis.load(params)
     return params, data, analysis.estimate(data, params)
 
@@ -318,6 +320,45 @@ def test_star(real):
     fit = multilevel("y ~ small + aide", people, groups=["school_pid", "class_pid"]).fixed.set_index("term")
     assert fit.loc["small", ["estimate", "std_error"]].to_list() == pytest.approx([8.027, 2.595], abs=2e-3)
     assert table.loc["by_cr2", "estimate"] > 0 and os.path.exists(SHARED)
+
+
+# lme4 + lmerTest, tests/oracle/make_star_grades.R: small against regular, teachers within schools.
+STAR_GRADES = {
+    "K": (5871, 8.026837, 2.594874, 251.618387), "1": (6600, 13.522670, 2.160752, 273.720319),
+    "2": (6065, 10.258500, 2.387559, 263.901964), "3": (6077, 6.792848, 2.157448, 260.785027),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("grade", STAR_GRADES)
+def test_star_by_grade(real, grade):
+    """Each grade by itself: pupils change class type between years, so grades are never put together."""
+    from mhlib.stats.effects import multilevel
+
+    _, data, result = real("star", where={"gr": grade})
+    people = data.people[data.people["arm"].notna() & data.people["measured"]]
+    people = people.assign(small=(people["arm"] == "small").astype(float), aide=(people["arm"] == "aide").astype(float))
+    fit = multilevel("y ~ small + aide", people, groups=["school_pid", "class_pid"])
+    n, estimate, error, df = STAR_GRADES[grade]
+    row = fit.fixed.set_index("term").loc["small"]
+    assert fit.n_used == n
+    assert row[["estimate", "std_error"]].tolist() == pytest.approx([estimate, error], abs=2e-4)
+    assert row["df"] == pytest.approx(df, rel=2e-3)
+    assert result.primary.estimate.table["n_units"].iloc[0] <= 80, "errors are pooled at the school"
+
+
+def test_star_within_schools(real):
+    """The kindergarten's difference within schools, 8.932 (R, school fixed effects)."""
+    from mhlib.stats.effects import cluster_robust
+
+    _, data, _ = real("star")
+    people = data.people[data.people["arm"].notna() & data.people["measured"]]
+    people = people.assign(small=(people["arm"] == "small").astype(float), aide=(people["arm"] == "aide").astype(float))
+    found = (
+        cluster_robust("y ~ small + aide", people, cluster="school_pid", absorb="school_pid")
+        .to_frame()
+        .set_index("term")
+    )
+    assert found.loc["small", "estimate"] == pytest.approx(8.932122, abs=1e-5)
 
 
 def test_a_service_by_score_is_listed_by_school_and_no_pupil_counts_as_a_lost_unit(city, monkeypatch):

@@ -449,3 +449,14 @@ def test_every_section_survives_a_panel_without_pupils(mlda):
     assert result.effect.estimate == pytest.approx(10.80, abs=0.005) and result.strength == "weak"
     assert "Under the programme the outcome was worse" in analysis.answer(result, params)[0].template
     assert isinstance(analysis.allocations(data, params), Refused)
+
+
+def test_without_a_two_way_estimate_or_a_before_nothing_is_made_up():
+    from types import SimpleNamespace
+
+    from mhlib.analyses.parts import outcome_rollout_beside as beside
+
+    assert beside.bacon(SimpleNamespace(main=SimpleNamespace(two_way=None))).code == "no_two_way"
+    empty = pd.DataFrame({"first": [], "time": [], "pupil": []}).astype(float)
+    found = SimpleNamespace(starts=[3.0], complete=lambda: empty, of_pupils=True)
+    assert beside.two_by_two(found, SimpleNamespace(estimand="pupil", conf_level=0.95)).code == "no_before"
