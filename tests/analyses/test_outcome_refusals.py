@@ -3,9 +3,16 @@
 import numpy as np
 import pytest
 
-from mhlib.analyses import intervention_outcomes as analysis
+from mhlib.data.synthetic import simulate
 
-from .test_intervention_outcomes import TRIAL, city, demo, flat, trial_rows  # noqa: F401
+from .test_intervention_outcomes import TRIAL, demo, flat, trial_rows
+
+
+@pytest.fixture(scope="module")
+def city(tmp_path_factory):
+    root = tmp_path_factory.mktemp("synthetic")
+    simulate("small", destination=root / "small", truth_destination=root / "truth")
+    return root
 
 
 @pytest.fixture
