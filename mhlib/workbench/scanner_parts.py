@@ -25,6 +25,8 @@ from urllib.parse import unquote_to_bytes
 from mhlib.workbench.scanner_markup import read_markup
 
 DEEPEST, LARGEST = 12, 64 * 2**20
+# A SHA-256, as run.json holds them.
+CHECKSUM = re.compile(r"[0-9a-f]{64}")
 ENCODED = re.compile(r"(?<![A-Za-z0-9+/_=-])[A-Za-z0-9+/_-]{11,}={0,2}(?![A-Za-z0-9+/_=-])")
 WRAPPED = re.compile(r"(?<![A-Za-z0-9+/_-])(?:[A-Za-z0-9+/_-]{40,}+[ \t\r]*+\n[ \t]*+)++[A-Za-z0-9+/_-]+={0,2}")
 DATA_URI = re.compile(r"data:[\w.+/-]*((?:;[\w=.+-]+)*),([^\s\"'<>)]*)")
@@ -256,6 +258,8 @@ def _decoded(text: str) -> Iterator[tuple[str, bytes]]:
             yield "base64", raw
     for found in ENCODED.finditer(plain):
         run = found.group(0)
+        if CHECKSUM.fullmatch(run) and not binascii.unhexlify(run).isascii():
+            continue  # thirty-two bytes of chance, which now and then begin like something packed
         if re.fullmatch(r"(?:[0-9a-fA-F]{2})+", run) and (raw := binascii.unhexlify(run)) and _worth(raw, ""):
             yield "hexadecimal", raw
         elif (raw := _base64(run)) is not None and _worth(raw, run):

@@ -279,3 +279,12 @@ def test_leaks_are_sorted_and_say_their_place():
         == "run.json (rows): a count that is not rounded as the policy demands"
     )
     assert str(Leak("a.csv", "", "phone", "")) == "a.csv: a mobile telephone number"
+
+
+def test_a_checksum_that_looks_packed_is_no_riddle():
+    """Thirty-two bytes of chance may begin like a packed stream; a word in hexadecimal of that length is still read."""
+    chance = "78" + "9c" + "ff" * 30
+    assert not [
+        part for part in parts(f'{{"sha256": "{chance}"}}'.encode(), "run.json") if type(part).__name__ == "Opaque"
+    ]
+    assert "P0000007" in texts(f'"{"P0000007".ljust(32).encode().hex()}"'.encode())
