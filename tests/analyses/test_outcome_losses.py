@@ -217,7 +217,9 @@ def test_an_occasion_that_does_not_vary_is_not_imputed():
     people = rows(seed=7, schools=24, pupils=30).assign(y_late=5.0)
     people.loc[people["draw"] < 0.1, "y_post"] = np.nan
     params = params_of(**LATE)
-    assert outcome_missing.section(trial(people, params), params).checks[0].passed is not None
+    found = outcome_missing.section(trial(people, params), params)
+    complete, everybody = found.effects.table.set_index("group")["n_used"].loc[["effect_complete", "effect_imputed"]]
+    assert everybody == len(people) > complete and found.checks[0].passed is True
     flat = people.assign(y_pre=7.0, y_late=people["y_pre"])
     assert outcome_missing.section(trial(flat, params), params).alike is None
 

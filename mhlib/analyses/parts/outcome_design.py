@@ -124,9 +124,14 @@ def _programme(params: Params) -> Drawn | Refused:
             message("The parameter file does not describe the programme, so nobody could repeat it."),
             message("What was done, by whom, where, how often, with what training (TIDieR), as parameter programme."),
         )
+    return tidier_table(params.programme)
+
+
+def tidier_table(programme: dict[str, str]) -> Drawn:
+    """The items of TIDieR (Hoffmann et al. 2014) as the parameter file tells them."""
     rows = [
         (TIDIER.get(name, message("{other}", other=name)), message("{given}", given=text))
-        for name, text in params.programme.items()
+        for name, text in programme.items()
     ]
     return of_rows(rows)
 

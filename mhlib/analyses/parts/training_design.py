@@ -6,9 +6,8 @@ import re
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-import pandas as pd
-
-from mhlib.analyses.parts.outcome_design import NOT_RECORDED, TIDIER
+from mhlib.analyses.parts.outcome_design import NOT_RECORDED, tidier_table
+from mhlib.analyses.parts.outcome_estimand import of_rows
 from mhlib.analyses.parts.sections import Drawn
 from mhlib.analyses.parts.training import FEW_CLUSTERS, FEW_SITES, Training
 from mhlib.analyses.parts.training_names import measure_name, occasion_name
@@ -86,10 +85,6 @@ def sites(training: Training) -> int | None:
     return None if name is None else int(people[name].nunique())
 
 
-def _rows(rows: list[tuple[Message, object]]) -> Drawn:
-    return Drawn(table=pd.DataFrame([{"property": name, "detail_said": said} for name, said in rows]))
-
-
 def _estimand(params: Params) -> Drawn:
     """The parts of an estimand, and those whom no data describe."""
     rows = [
@@ -105,7 +100,7 @@ def _estimand(params: Params) -> Drawn:
         (message("teachers not tested at an occasion"),
          message("left out of the primary result; the mixed model uses the tests that they took")),
     ]  # fmt: skip
-    return _rows(rows)
+    return of_rows(rows)
 
 
 def _compared_with(params: Params) -> Message:
@@ -121,11 +116,7 @@ def _programme(params: Params) -> Drawn | Refused:
             message("The parameter file does not describe the training, so nobody could repeat it."),
             message("What was taught, by whom, how long, with what material (TIDieR), as parameter programme."),
         )
-    rows = [
-        (TIDIER.get(name, message("{other}", other=name)), message("{given}", given=text))
-        for name, text in params.programme.items()
-    ]
-    return _rows(rows)
+    return tidier_table(params.programme)
 
 
 def _plan(params: Params) -> Drawn:
@@ -141,7 +132,7 @@ def _plan(params: Params) -> Drawn:
                                             occasion=occasion_name(params.primary), alpha=f"{params.alpha:g}")),
         (message("deviations from the plan"), message("{given}", given=deviations) if deviations else message("none declared")),
     ]  # fmt: skip
-    return _rows(rows)
+    return of_rows(rows)
 
 
 def _domains(training: Training, params: Params) -> list[Light]:
