@@ -49,6 +49,8 @@ class Scale:
         Factor of the published score (WHO-5: 4; DASS-21: 2).
     confidence : {"verified", "unverified"}
         Verified when two sources give the key; an unverified scale is scored but offers no cut-offs.
+    sensitive : bool
+        A positive score is about self-harm or suicide: larger cells, and the whole city only.
     """
 
     key: str
@@ -68,6 +70,7 @@ class Scale:
     sources: tuple[str, ...]
     confidence: str
     checksum: str
+    sensitive: bool = False
 
 
 def key_checksum(book: Mapping[str, object]) -> str:
@@ -111,6 +114,8 @@ def _scale(key: str, book: Mapping[str, object]) -> Scale:
     stray = sorted({item for items in subscales.values() for item in items} - set(everything))
     if stray or set(book.get("reverse", [])) - set(everything):
         raise DataError(where, f"items outside 1-{book['n_items']}: {stray or book['reverse']}")
+    if not isinstance(book.get("sensitive", False), bool):
+        raise DataError(where, "sensitive is neither true nor false", remedy="write true or leave it out")
     all_cutoffs = tuple(Cutoff(**cutoff) for cutoff in book.get("cutoffs", []))
     verified = len(book["sources"]) >= 2
     return Scale(
@@ -131,4 +136,5 @@ def _scale(key: str, book: Mapping[str, object]) -> Scale:
         sources=tuple(book["sources"]),
         confidence="verified" if verified else "unverified",
         checksum=book["checksum"],
+        sensitive=book.get("sensitive", False),
     )

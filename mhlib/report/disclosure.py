@@ -12,34 +12,11 @@ from dataclasses import dataclass
 import pandas as pd
 
 from mhlib.errors import DisclosureError
+from mhlib.report.policy import BUILT_IN, Policy, policy_of
 from mhlib.report.vocabulary import COLUMNS, TERMS
 
-
-@dataclass(frozen=True, slots=True)
-class Policy:
-    """What an audience may see.
-
-    Attributes
-    ----------
-    min_cell : int
-        Smaller counts are hidden.
-    round_to : int
-        Counts are rounded to multiples of it.
-    min_denominator : int
-        Percentages of fewer people are hidden.
-    """
-
-    audience: str
-    min_cell: int
-    round_to: int
-    min_denominator: int
-
-
-POLICIES = {
-    "public": Policy("public", 10, 5, 30),
-    "closed": Policy("closed", 8, 5, 30),
-    "open_data": Policy("open_data", 0, 1, 1),
-}
+# As built in; what is in force in a workspace may be stricter and is asked of `policy_of`.
+POLICIES = BUILT_IN
 # Columns that say how many people stand behind a row; the fewest of them decide.
 PEOPLE = ("denominator", "n_used", "n", "n_people", "referrals")
 # A denominator from which one decimal of a percentage does not give the count back.
@@ -54,10 +31,8 @@ class Gate:
 
     @classmethod
     def of(cls, audience: str) -> Gate:
-        """The gate of an audience."""
-        if audience not in POLICIES:
-            raise DisclosureError("disclosure", f"unknown audience {audience}", allowed=", ".join(POLICIES))
-        return cls(POLICIES[audience])
+        """The gate of an audience, by the numbers in force in this workspace."""
+        return cls(policy_of(audience))
 
     def count(self, n: float | None) -> int | None:
         """A number of people: hidden below the least cell, else rounded. Nobody at all is hidden too."""

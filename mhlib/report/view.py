@@ -19,6 +19,7 @@ from mhlib.report import blocks, tables
 from mhlib.report.disclosure import Gate
 from mhlib.report.flow import flow_svg
 from mhlib.report.language import LANGUAGES, count_words, translated, words
+from mhlib.report.policy import Policy, policy_of_report
 from mhlib.report.vocabulary import AUDIENCES
 
 ELEMENT = "application/vnd.mhlib.element+json"
@@ -55,18 +56,20 @@ def open_report(params: object, data: object) -> View:
     ------
     DisclosureError
         If open_data is asked for and the source is not the published file.
+    ParamsError
+        If `params.groups` are places and `data.scale` is about self-harm or suicide.
     """
     origin = data.provenance
     params.is_the_published_file(origin.sha256, where=origin.source)
-    return View(params, origin)
+    return View(params, origin, policy_of_report(params, data))
 
 
 class View:
     """Shows elements; holds the numbering of figures and tables and nothing of the data."""
 
-    def __init__(self, params: object, origin: Provenance) -> None:
+    def __init__(self, params: object, origin: Provenance, policy: Policy | None = None) -> None:
         self._params, self._origin = params, origin
-        self._gate = Gate.of(params.disclosure)
+        self._gate = Gate.of(params.disclosure) if policy is None else Gate(policy)
         self._simulated = origin.kind == "synthetic" or "minimal" in origin.source
         self._numbers = {"table": 0, "figure": 0}
         self._names: set[str] = set()

@@ -8,7 +8,8 @@ import subprocess
 import tempfile
 from pathlib import Path
 
-from mhlib.errors import MhlibError
+from mhlib.errors import MhlibError, ParamsError
+from mhlib.report import policy
 from mhlib.workbench import chain, keys, releases
 from mhlib.workbench.workspace import Workspace
 
@@ -26,6 +27,7 @@ def findings(workspace: Workspace) -> list[tuple[str, str, bool]]:
     cities = sorted(path.parent.name for path in workspace.synthetic_root.glob("*/manifest.json"))
     found.append(("synthetic cities", ", ".join(cities) or "none; run: mhlib simulate", True))
     found.append(("message catalogues", *_catalogues()))
+    found += _policies(workspace.root)
     fonts = _chinese_fonts()
     found.append(("release ledger", *_chain(releases.ledger_file(workspace), "releases")))
     found.append(("access log", *_chain(releases.access_file(workspace), "accesses")))
@@ -33,6 +35,19 @@ def findings(workspace: Workspace) -> list[tuple[str, str, bool]]:
         found.append((f"reviews of {path.parts[-3]}/{path.parts[-2]}", *_chain(path, "reviews")))
     found.append(("Chinese fonts", fonts or "none: reports still carry the text, and readers' machines draw it", True))
     return found
+
+
+def _policies(home: Path) -> list[tuple[str, str, bool]]:
+    """The numbers in force for each audience, and where they come from; published data hide nothing."""
+    try:
+        numbers = policy.policies(home)
+    except ParamsError as error:
+        return [("disclosure policy", str(error), False)]
+    said = {
+        name: ", ".join(f"{key} {getattr(numbers[name], key)}" for key in policy.NUMBERS)
+        for name in policy.CONFIGURABLE
+    }
+    return [(f"disclosure policy, {name}", f"{text} ({policy.origin(home)})", True) for name, text in said.items()]
 
 
 def _chain(path: Path, entries: str) -> tuple[str, bool]:

@@ -1,7 +1,8 @@
 """The two keys of a run: what decides its numbers, and what decides its page.
 
-Execution key: code and text of the notebook, validated parameters, content of the inputs, sources of mhlib, versions of
-the libraries. Render key: execution key, language, template and catalogues. Time, host and commit enter neither.
+Execution key: code and text of the notebook, validated parameters, content of the inputs, numbers of the disclosure
+policy, sources of mhlib, versions of the libraries. Render key: execution key, language, template and catalogues. Time,
+host and commit enter neither.
 """
 
 from __future__ import annotations
@@ -9,6 +10,7 @@ from __future__ import annotations
 import hashlib
 import json
 import sys
+from collections.abc import Mapping
 from importlib.metadata import version
 from pathlib import Path
 
@@ -50,12 +52,20 @@ def notebook_sha256(path: Path) -> str:
     return digest(kept)
 
 
-def execution_key(notebook: Path, analysis: Path, params: dict[str, object], data_sha256: str) -> str:
-    """Key of a run's numbers; the language is left out, since one execution serves both."""
+def execution_key(
+    notebook: Path, analysis: Path, params: dict[str, object], data_sha256: str, *, policy: Mapping[str, object]
+) -> str:
+    """Key of a run's numbers; the language is left out, since one execution serves both.
+
+    Parameters
+    ----------
+    policy : mapping
+        The numbers by which the report's audience is shown anything: a gate of other numbers makes another report.
+    """
     return digest({
         "notebook": notebook_sha256(notebook), "analysis": hashlib.sha256(analysis.read_bytes()).hexdigest(),
         "params": {name: value for name, value in params.items() if name != "language"}, "data": data_sha256,
-        "mhlib": source_sha256(rendering=False), "versions": versions(),
+        "policy": dict(policy), "mhlib": source_sha256(rendering=False), "versions": versions(),
     })  # fmt: skip
 
 

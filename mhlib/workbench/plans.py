@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from pathlib import Path
 
 from mhlib.errors import MhlibError, ParamsError
@@ -59,9 +59,10 @@ def plan(
     Raises
     ------
     ParamsError, DataError, DisclosureError
-        Whatever is wrong with the file, the notebook's parameters cell, or the source.
+        Whatever is wrong with the file, the notebook's parameters cell, the source, or the disclosure policy.
     """
     from mhlib.data.sources import open_source
+    from mhlib.report.policy import policy_of
 
     given = read_yaml(path)
     module = workspace.analysis(given.get("evaluation"), where=str(path))
@@ -76,7 +77,8 @@ def plan(
     params.is_the_published_file(data_sha256, where=str(path))
     plain = json.loads(params.model_dump_json())
     chosen = language or params.language
-    execution = keys.execution_key(notebook, Path(module.__file__), plain, data_sha256)
+    policy = asdict(policy_of(params.disclosure, workspace.root))
+    execution = keys.execution_key(notebook, Path(module.__file__), plain, data_sha256, policy=policy)
     return Plan(
         set_name=path.resolve().parent.name, name=path.stem, evaluation=params.evaluation, params=plain, language=chosen,
         required=tuple(module.REQUIRED), notebook=notebook, data_sha256=data_sha256, execution_key=execution,
@@ -98,6 +100,9 @@ def plan_all(
     MhlibError
         Of the class with the highest exit code among the problems.
     """
+    from mhlib.report.policy import policies
+
+    policies(workspace.root)  # once for all files: each of them would only repeat it
     plans, faults = [], []
     for path in paths:
         try:
@@ -135,8 +140,13 @@ def typed_changes(changes: Mapping[str, str], schema: type, *, where: str) -> di
 
 
 def check_data(workspace: Workspace, planned: Plan) -> None:
-    """Load the data in this process, so that a broken contract is told before any kernel starts."""
+    """Load the data in this process, so that a broken contract is told before any kernel starts.
+
+    So is a sensitive scale asked for by place, which the report would refuse.
+    """
+    from mhlib.report.policy import policy_of_report
+
     module = workspace.analysis(planned.evaluation, where=planned.label)
     params = module.Params.from_mapping(planned.params, where=planned.label)
     with surroundings(workspace.environment):
-        module.load(params)
+        policy_of_report(params, module.load(params))

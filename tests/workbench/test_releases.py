@@ -55,7 +55,8 @@ def test_a_release_comes_back_as_it_was_written(tmp_path):
     (back,) = releases.earlier_releases(path)
     assert back == written
     assert (back.number, back.elements, back.tables) == (1, ("answer", "groups"), (audited,))
-    assert back.policy == {"audience": "public", "min_cell": 10, "round_to": 5, "min_denominator": 30}
+    assert back.policy == {"audience": "public", "min_cell": 10, "round_to": 5, "min_denominator": 30,
+                           "min_sensitive": 20, "group_share": 0.9, "width": 10}  # fmt: skip
     assert datetime.fromisoformat(back.released_at).utcoffset().total_seconds() == 0
 
 
