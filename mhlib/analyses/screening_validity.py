@@ -32,6 +32,7 @@ from mhlib.analyses.parts import (
     screening_fairness,
     screening_irt,
     screening_items,
+    screening_places,
     screening_quality,
     screening_reliability,
     screening_same_meaning,
@@ -135,6 +136,7 @@ class ScreeningValidityResult:
     flow: list[tuple[Message, Count]]
     counts: VerificationCounts
     positives: ProportionResult | Refused
+    places: Drawn | Refused
     quality: screening_quality.QualitySection
     items: screening_items.ItemsSection
     reliability: screening_reliability.ReliabilitySection
@@ -234,7 +236,7 @@ def estimate(data: Screened, params: Params) -> ScreeningValidityResult:
     structure = screening_structure.section(data, params)
     return ScreeningValidityResult(
         flow=_flow(data, params), counts=data.counts, positives=_positives(data, params),
-        quality=screening_quality.section(data, params),
+        places=screening_places.section(data, params), quality=screening_quality.section(data, params),
         items=screening_items.section(data, params), reliability=screening_reliability.section(data, params, beside.second),
         structure=structure, meaning=screening_same_meaning.section(data, params, structure.estimator),
         irt=screening_irt.section(data, params), accuracy=accuracy, best=best, bias=screening_bias.section(data, params),

@@ -18,9 +18,11 @@ from mhlib.errors import DataError, ParamsError
 CITY = {
     "assessment": ("pupil_pid", "wave", "case", "probability", "assessed_on"),
     "pupil": ("pupil_pid", "sex", "boarding", "left_behind"),
-    "school": ("school_pid", "level", "private", "urban"),
+    "school": ("school_pid", "level", "area_code", "private", "urban"),
     "enrolment": ("pupil_pid", "wave", "school_pid"),
 }
+# A register of schools may do without it.
+MAY_LACK = ("area_code",)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -197,9 +199,9 @@ def _wanted(source: Source, table: str | None, columns: Mapping[str, str], items
     return list(dict.fromkeys([name for name in named if name in there] + list(items)))
 
 
-ATTRIBUTES = ("urban", "private", "boarding", "left_behind", "group", "seconds")
+ATTRIBUTES = ("area_code", "urban", "private", "boarding", "left_behind", "group", "seconds")
 # Columns that a separate roster may give instead of the export.
-ROSTER_ONLY = ("school_pid", "class_pid", "level", "grade", "sex")
+ROSTER_ONLY = ("school_pid", "class_pid", "level", "area_code", "grade", "sex")
 
 
 def _wave_filter(source: Source, table: str | None, columns: Mapping[str, str], wave: int | None) -> dict[str, object]:
@@ -257,7 +259,9 @@ def _joined(flat: pd.DataFrame, source: Source, wave: int | None) -> pd.DataFram
     flat = flat.merge(seen, on="pupil_pid", how="left", validate="many_to_one")
     for table, key in (("pupil", "pupil_pid"), ("school", "school_pid")):
         if table in there and key in flat:
-            flat = flat.merge(source.frame(table, columns=CITY[table]), on=key, how="left", validate="many_to_one")
+            offered = source.header(table)
+            names = [name for name in CITY[table] if name in offered or name not in MAY_LACK]
+            flat = flat.merge(source.frame(table, columns=names), on=key, how="left", validate="many_to_one")
     return flat
 
 

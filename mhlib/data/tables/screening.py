@@ -11,6 +11,9 @@ SCREENING = Table(
         "school_pid": Column("text", "Pseudonym of the school at the time of answering.", required=False),
         "class_pid": Column("text", "Pseudonym of the class.", required=False, missing=True),
         "level": Column("text", "P primary, J junior, S senior, V vocational.", required=False, missing=True),
+        "area_code": Column(
+            "text", "Code or name of the town or street where the school lies.", required=False, missing=True
+        ),
         "grade": Column("integer", "Grade.", low=1, high=12, required=False, missing=True),
         "sex": Column("integer", "0 boy, 1 girl.", allowed=(0, 1), required=False, missing=True),
         "urban": Column("flag", "Whether the school lies in town.", required=False, missing=True),
