@@ -176,8 +176,7 @@ def _allowed(name: str, value: object, built_in: Policy) -> str:
     """What would have been accepted; empty where the value is."""
     least = getattr(built_in, name)
     if name == "group_share":
-        number = isinstance(value, int | float) and not isinstance(value, bool)
-        return "" if number and 0 < value <= least else f"a number above 0 and at most {least}"
+        return "" if type(value) in (int, float) and 0 < value <= least else f"a number above 0 and at most {least}"
     if name == "width" and value is None:
         return ""
     whole = type(value) is int and value >= least

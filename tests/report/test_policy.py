@@ -75,8 +75,9 @@ def test_a_wrong_type_is_refused_by_its_key(home, name, value):
 @pytest.mark.parametrize("name", [name for name in NUMBERS if name != "width"])
 def test_only_the_width_may_be_null(home, name):
     assert f"public.{name} must be" in refusal(home, f"public: {{{name}: null}}")
-    write(home, "public: {min_cell: 15, width: null}")
-    assert policy_of("public").width == 15
+    for width in ("", ", width: null"):
+        write(home, f"public: {{min_cell: 15{width}}}")
+        assert policy_of("public").width == 15
 
 
 @pytest.mark.parametrize(
