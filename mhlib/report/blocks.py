@@ -9,6 +9,8 @@ from html import escape
 from mhlib.findings import Light, Message, Reported, message
 from mhlib.report.disclosure import Gate
 from mhlib.report.language import translated, words
+from mhlib.report.policy import Policy
+from mhlib.report.rounding import step
 
 # Shape and word tell the light apart as well as the colour does.
 STATES = {
@@ -71,3 +73,12 @@ def _table(heads: list[str], rows: list[list[str]], *, caption: str, kind: str) 
         f'<div class="scroll" tabindex="0" role="region" aria-label="{escape(caption)}"><table class="{kind}">'
         f"<caption>{escape(caption)}</caption><thead><tr>{head}</tr></thead><tbody>{body}</tbody></table></div>"
     )
+
+
+def rounding_note(policy: Policy, language: str) -> str:
+    """How counts are rounded and what a dash means."""
+    steps = {name: int(step(n, policy)) for name, n in (("few", 1), ("many", 1_000), ("most", 10_000))}
+    return translated(
+        "Counts are rounded to {few}, to {many} from 1,000 and to {most} from 10,000; “—” stands for what is hidden or cannot be "
+        "estimated. Small counts are hidden, and others with them, so that none can be worked out.", language
+    ).format(**steps)  # fmt: skip

@@ -1,6 +1,7 @@
 """The gate: the last step before anything is shown, and the only door to the page.
 
-Primary suppression and rounding. Secondary suppression, the audit and the release ledger are not here yet.
+Primary suppression and rounding are done here, cell by cell. Which further counts must be hidden, because of all that the
+report has shown before and earlier releases showed, is asked of the report's book (:mod:`protection_book`).
 """
 
 from __future__ import annotations
@@ -8,26 +9,47 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import Protocol
 
 import pandas as pd
 
 from mhlib.errors import DisclosureError
 from mhlib.report.policy import BUILT_IN, Policy, policy_of
+from mhlib.report.rounding import ONE_DECIMAL_FROM, rounded
 from mhlib.report.vocabulary import COLUMNS, TERMS
 
 # As built in; what is in force in a workspace may be stricter and is asked of `policy_of`.
 POLICIES = BUILT_IN
 # Columns that say how many people stand behind a row; the fewest of them decide.
 PEOPLE = ("denominator", "n_used", "n", "n_people", "referrals")
-# A denominator from which one decimal of a percentage does not give the count back.
-ONE_DECIMAL_FROM = 1000
+
+
+class Counts(Protocol):
+    """What the gate asks the report's book."""
+
+    def enter(self, element: str, rows: list[Mapping[str, object]]) -> set[tuple[int, str]]:
+        """Row and column of every number of an element that must not be shown for the sake of others."""
+
+    def say(self, n: float) -> bool:
+        """Whether a sentence may say this count."""
+
+    def say_share(self, value: float, total: int) -> bool:
+        """Whether a sentence may say this share."""
 
 
 @dataclass(frozen=True, slots=True)
 class Gate:
-    """Lets numbers through as the policy allows; a hidden one is None."""
+    """Lets numbers through as the policy allows; a hidden one is None.
+
+    Attributes
+    ----------
+    policy : Policy
+    book : Counts or None
+        What the report has shown so far; None outside a report, where every number stands for itself.
+    """
 
     policy: Policy
+    book: Counts | None = None
 
     @classmethod
     def of(cls, audience: str) -> Gate:
@@ -38,8 +60,19 @@ class Gate:
         """A number of people: hidden below the least cell, else rounded. Nobody at all is hidden too."""
         if n is None or math.isnan(n) or n < self.policy.min_cell:
             return None
-        step = self.policy.round_to
-        return int(step * math.floor(n / step + 0.5))
+        return int(rounded(n, self.policy))
+
+    def said_count(self, n: float | None) -> int | None:
+        """The same in a sentence, which may give away what a table hides."""
+        shown = self.count(n)
+        return shown if shown is None or self.book is None or self.book.say(n) else None
+
+    def said_share(self, value: float, denominator: int) -> float | None:
+        """A share in a sentence."""
+        numerator = value * denominator
+        whole = abs(numerator - round(numerator)) < 1e-6
+        shown = self.proportion(value, denominator, round(numerator) if whole else None)
+        return shown if shown is None or self.book is None or self.book.say_share(value, denominator) else None
 
     def decimals(self, denominator: float) -> int:
         """Decimals of a percentage over so many people."""
@@ -53,10 +86,9 @@ class Gate:
             return value
         plain = numerator is not None and abs(numerator / denominator - value) < 1e-9
         if plain:
-            rounded = self.count(numerator)
-            if rounded is None or self.count(denominator - numerator) is None:
+            if self.count(numerator) is None or self.count(denominator - numerator) is None:
                 return None
-            value = rounded / self.count(denominator)
+            value = rounded(numerator, self.policy, fine=True) / rounded(denominator, self.policy, fine=True)
         return round(value, 2 + self.decimals(denominator))
 
     def estimate(self, value: float | None, n_used: float) -> float | None:
@@ -75,13 +107,16 @@ class Gate:
         if unknown:
             raise DisclosureError(where, f"columns {', '.join(map(str, unknown))} are not in the vocabulary",
                                   allowed="columns of report/vocabulary.py", remedy="add them there")  # fmt: skip
-        rows = [self._row(row, where) for row in frame.to_dict("records")]
+        raw = frame.to_dict("records")
+        open_rows = [self._without_small_rest(row) for row in raw]
+        hidden = set() if self.book is None else self.book.enter(where, open_rows)
+        rows = [self._row(row, _people_behind(whole, where), {name for at, name in hidden if at == number})
+                for number, (row, whole) in enumerate(zip(open_rows, raw, strict=True))]  # fmt: skip
         return pd.DataFrame(rows, columns=list(frame), dtype=object)
 
-    def _row(self, row: Mapping[str, object], where: str) -> dict[str, object]:
-        behind = _people_behind(row, where)
-        row = self._without_small_rest(row)
+    def _row(self, row: Mapping[str, object], behind: float, hidden: set[str]) -> dict[str, object]:
         cells = {name: self._cell(name, value, row, behind) for name, value in row.items()}
+        cells |= dict.fromkeys(hidden)
         return cells | dict.fromkeys(_told_by_limits(row, cells))
 
     def _without_small_rest(self, row: Mapping[str, object]) -> Mapping[str, object]:

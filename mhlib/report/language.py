@@ -66,10 +66,13 @@ def _said(value: object, language: str, gate: Gate) -> str:
     if isinstance(value, Message):
         return words(value, language, gate)
     if isinstance(value, Count):
-        return count_words(gate.count(value.n), language, gate)
+        return count_words(gate.said_count(value.n), language, gate)
     if isinstance(value, Proportion):
-        parts = (value.value, value.low, value.high)
-        shown = [None if part is None else gate.proportion(part, value.denominator) for part in parts]
+        limits = (value.low, value.high)
+        shown = [gate.said_share(value.value, value.denominator)]
+        shown += [
+            None if part is None or shown[0] is None else gate.proportion(part, value.denominator) for part in limits
+        ]
         return _with_interval([percent(part, gate.decimals(value.denominator)) for part in shown], language)
     if isinstance(value, Estimate):
         shown = [gate.estimate(part, value.n_used) for part in (value.value, value.low, value.high)]
@@ -89,9 +92,12 @@ def _with_interval(parts: list[str], language: str) -> str:
 
 
 def count_words(n: int | None, language: str, gate: Gate) -> str:
-    """A gated count in words."""
+    """A gated count in words.
+
+    One mark for all that is hidden: "fewer than 10" would tell a small count from one that is hidden for the sake of others.
+    """
     if n is None:
-        return translated("fewer than {least}", language).format(least=gate.policy.min_cell)
+        return translated("[not shown]", language)
     return f"{n:,}"
 
 

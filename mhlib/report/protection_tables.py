@@ -16,7 +16,9 @@ import pandas as pd
 from scipy import sparse
 
 from mhlib.errors import DataError
-from mhlib.report.disclosure import Policy
+from mhlib.report.policy import Policy
+from mhlib.report.protection_links import Links
+from mhlib.report.rounding import shown_interval
 
 Path = tuple[str, ...]
 Key = tuple[tuple[str, str], ...]
@@ -283,7 +285,7 @@ class Published:
 
     name: str
     population: str
-    lattice: Lattice
+    lattice: Lattice | Links
     low: np.ndarray
     high: np.ndarray
     hidden: np.ndarray
@@ -303,7 +305,8 @@ class Published:
     @classmethod
     def from_record(cls, record: Mapping[str, object]) -> Published:
         """The published table whose :meth:`to_record` this is."""
-        lattice = Lattice.from_record(record["axes"])
+        kind = Links if isinstance(record["axes"], Mapping) else Lattice
+        lattice = kind.from_record(record["axes"])
         low, high, hidden = np.zeros(lattice.n_cells), np.full(lattice.n_cells, np.inf), np.ones(lattice.n_cells, bool)
         cells = np.array(record["cells"], dtype=np.int64)
         low[cells], high[cells], hidden[cells] = record["low"], record["high"], False
@@ -313,17 +316,6 @@ class Published:
 def primary(table: CountTable, policy: Policy) -> np.ndarray:
     """Cells too small to show: shape (n_cells,). Nobody at all is too few as well."""
     return (table.counts < policy.min_cell) & ~table.impossible
-
-
-def shown_interval(counts: np.ndarray, policy: Policy) -> tuple[np.ndarray, np.ndarray]:
-    """Least and greatest count behind each shown one: rounding hides a little, and no shown count is a small one.
-
-    A count n is shown as `step * floor(n / step + 1/2)`, as the gate does.
-    """
-    step = policy.round_to
-    middle = np.floor(np.asarray(counts) / step + 0.5)
-    low, high = np.ceil(step * (middle - 0.5)), np.ceil(step * (middle + 0.5)) - 1
-    return np.maximum(low, policy.min_cell), high
 
 
 def publish(table: CountTable, hidden: np.ndarray, policy: Policy, *, release: str = "") -> Published:

@@ -20,6 +20,8 @@ from mhlib.report.disclosure import Gate
 from mhlib.report.flow import flow_svg
 from mhlib.report.language import LANGUAGES, count_words, translated, words
 from mhlib.report.policy import Policy, policy_of_report
+from mhlib.report.protection_book import Book
+from mhlib.report.protection_file import Given, write_book
 from mhlib.report.vocabulary import AUDIENCES
 
 ELEMENT = "application/vnd.mhlib.element+json"
@@ -69,7 +71,10 @@ class View:
 
     def __init__(self, params: object, origin: Provenance, policy: Policy | None = None) -> None:
         self._params, self._origin = params, origin
-        self._gate = Gate.of(params.disclosure) if policy is None else Gate(policy)
+        policy = Gate.of(params.disclosure).policy if policy is None else policy
+        given = Given.read(_run_folder())
+        self._book = Book(policy, given.earlier, given.withheld)
+        self._gate = Gate(policy, self._book)
         self._simulated = origin.kind == "synthetic" or "minimal" in origin.source
         self._numbers = {"table": 0, "figure": 0}
         self._names: set[str] = set()
@@ -104,17 +109,18 @@ class View:
 
     def flow(self, name: str, steps: Sequence[tuple[Message, Count]], *, caption: str) -> None:
         """Who went which way, as boxes with counts."""
+        raw = pd.DataFrame([{"step": label.template, "n": count.n} for label, count in steps])
+        gated = _records(self._gate.frame(raw, where=name))
 
         def drawn(language: str) -> tuple[str, list[str], list[list[str]]]:
-            boxes = [(words(label, language, self._gate), count_words(self._gate.count(count.n), language, self._gate))
-                     for label, count in steps]  # fmt: skip
+            boxes = [(words(label, language, self._gate), count_words(row["n"], language, self._gate))
+                     for (label, _), row in zip(steps, gated, strict=True)]  # fmt: skip
             said = "; ".join(f"{label}: {count}" for label, count in boxes)
             svg = flow_svg(boxes, name=f"{name}-{language}", title=translated(caption, language), description=said)
             headers = [translated("step", language), translated("people", language)]
             return svg, headers, [list(box) for box in boxes]
 
-        frame = [{"step": label.template, "n": self._gate.count(count.n)} for label, count in steps]
-        self._figure_element(name, caption, drawn, frame)
+        self._figure_element(name, caption, drawn, gated)
 
     def table(
         self, name: str, result: object, *, caption: str, note: str = "", columns: list[str] | None = None,
@@ -318,8 +324,7 @@ class View:
         parts = [translated(note, language)] if note else []
         # Said once: under every table it would only be in the way.
         if self._gate.policy.round_to > 1 and self._numbers["table"] == 1:
-            parts.append(translated("Counts are rounded to {step}; “—” stands for what is hidden or cannot be estimated.",
-                                    language).format(step=self._gate.policy.round_to))  # fmt: skip
+            parts.append(blocks.rounding_note(self._gate.policy, language))
         return " ".join(parts)
 
     def _notice(self, language: str) -> str:
@@ -331,10 +336,10 @@ class View:
 
     def _internal(self, name: str, frame: pd.DataFrame) -> None:
         """Keep the ungated estimates for the bureau, beside the report, mode 0600."""
-        folder = os.environ.get("MHLIB_RUN_DIR")
-        if not folder:
+        folder = _run_folder()
+        if folder is None:
             return
-        path = Path(folder) / "internal.json"
+        path = folder / "internal.json"
         kept = json.loads(path.read_text("utf-8")) if path.is_file() else {"elements": {}}
         kept["elements"][name] = _records(frame)
         with os.fdopen(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "w", encoding="utf-8") as out:
@@ -348,13 +353,20 @@ class View:
         self._names.add(name)
         both = {language: html(language) for language in LANGUAGES}
         element = {"name": name, "kind": kind, "html": both} | extra
+        if (folder := _run_folder()) is not None:
+            write_book(folder, self._book)
         publish_display_data({"text/html": both[self._params.language], ELEMENT: element})
 
 
-def _own_folder() -> Path:
-    """The run's own folder; in JupyterLab, where there is no run, one beside the reports."""
+def _run_folder() -> Path | None:
+    """The run's own folder; None in JupyterLab, where there is no run."""
     run = os.environ.get("MHLIB_RUN_DIR")
-    return Path(run) if run else Path(os.environ.get("MHLIB_HOME", ".")) / "reports" / ".lab"
+    return Path(run) if run else None
+
+
+def _own_folder() -> Path:
+    """The run's own folder; in JupyterLab one beside the reports."""
+    return _run_folder() or Path(os.environ.get("MHLIB_HOME", ".")) / "reports" / ".lab"
 
 
 def _known(frame: pd.DataFrame) -> pd.DataFrame:

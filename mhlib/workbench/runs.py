@@ -12,8 +12,9 @@ from pathlib import Path
 
 from mhlib.errors import MhlibError, WorkbenchError
 from mhlib.workbench import keys
-from mhlib.workbench.execution import NotebookFailed, execute, without_raw_outputs
+from mhlib.workbench.execution import NotebookFailed, without_raw_outputs
 from mhlib.workbench.plans import Plan
+from mhlib.workbench.protection import safely_executed
 from mhlib.workbench.publish import lock, move_into_place, write_file, write_json
 from mhlib.workbench.releases import access_file, record_access
 from mhlib.workbench.review import author_of
@@ -93,8 +94,6 @@ def _executed(workspace, planned, scratch, *, tell, force, timeout, stages) -> P
     """The folder of the store with the executed notebook of this key, made now unless it is there."""
     import nbformat
 
-    from mhlib.report import export
-
     store = workspace.reports / ".store" / planned.execution_key
     if not force and (store / "executed.ipynb").is_file():
         tell({"run": planned.label, "event": "executed before"})
@@ -102,19 +101,7 @@ def _executed(workspace, planned, scratch, *, tell, force, timeout, stages) -> P
     tell({"run": planned.label, "event": "executing"})
     began = time.time()
     made = scratch / "store"
-    made.mkdir(parents=True)
-    try:
-        notebook = execute(planned.notebook, planned.params, scratch=made, environment=workspace.environment,
-                           timeout=timeout)  # fmt: skip
-    except NotebookFailed as fault:
-        _noted(workspace, planned, {}, fault.exit_code)
-        raise
-    try:
-        elements = export.elements(notebook)
-    except MhlibError as error:
-        raise NotebookFailed(error, type(error).__name__, notebook, None) from None
-    read = [one["rows"] or 0 for one in elements if "rows" in one]
-    _noted(workspace, planned, {"read": max(read, default=0)}, 0)
+    notebook, elements = safely_executed(workspace, planned, made, tell=tell, timeout=timeout, done=_noted)
     names = {element["name"] for element in elements}
     absent = [name for name in planned.required if name not in names]
     if absent:

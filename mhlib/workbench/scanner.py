@@ -30,7 +30,7 @@ __all__ = ["KINDS", "Known", "Leak", "known_of", "refuse", "scan"]
 ELEMENT = "application/vnd.mhlib.element+json"
 # A drawing of ours says whose it is.
 NAMED = re.compile(r'aria-labelledby="([a-z0-9_]+)-(?:zh|en)-title')
-INTERNAL = ("internal.json", "internal")
+INTERNAL = ("internal.json", "internal", "protection.json")
 # What a report of aggregates may hold at most: numbers in a row, rows of a table, marks and vertices of a drawing.
 MOST_NUMBERS, MOST_ROWS, MOST_MARKS = 200, 5000, 300
 # A drawing has at most so many marks for each row of its own data, and so many beside (legend, rings, bars of a frame).

@@ -2,7 +2,7 @@
 
 import os
 
-from mhlib.workbench import releases, runs
+from mhlib.workbench import protection, releases, runs
 from mhlib.workbench.execution import surroundings
 
 
@@ -28,7 +28,7 @@ def test_a_run_that_failed_has_read_the_data_all_the_same(bench, monkeypatch):
     def dies(*given, **named):
         raise runs.NotebookFailed(runs.WorkbenchError("kernel", "died"), "DeadKernelError", None, None)
 
-    monkeypatch.setattr(runs, "execute", dies)
+    monkeypatch.setattr(protection, "execute", dies)
     before = len(releases.accesses(releases.access_file(bench.workspace)))
     assert bench.run(force=True)["exit_code"] == 20
     noted = releases.accesses(releases.access_file(bench.workspace))

@@ -37,7 +37,8 @@ def test_everything_promised_is_published(bench, published_once):
     folder = bench.report / record["run_id"]
     there = {str(path.relative_to(folder)) for path in folder.rglob("*") if path.is_file()}
     assert there == {
-        "report.zh.html", "executed.ipynb", "run.json", "internal.json", "internal/people.csv", "tables/counts.csv",
+        "report.zh.html", "executed.ipynb", "run.json", "internal.json", "internal/people.csv", "protection.json",
+            "tables/counts.csv",
     }  # fmt: skip
     page = (folder / "report.zh.html").read_bytes()
     assert page == (bench.report / "latest.zh.html").read_bytes() == (bench.report / "latest.html").read_bytes()

@@ -22,9 +22,10 @@ from mhlib.report.vocabulary import (
     training_skill,
     training_use,
 )
-from mhlib.report.vocabulary.word import Word
+from mhlib.report.vocabulary.nested import NESTED, OVERLAPPING, TOTALS
+from mhlib.report.vocabulary.word import Nested, Word
 
-__all__ = ["AUDIENCES", "COLUMNS", "KINDS_OF_COLUMN", "TERMS", "Word"]
+__all__ = ["AUDIENCES", "COLUMNS", "KINDS_OF_COLUMN", "NESTED", "OVERLAPPING", "TERMS", "TOTALS", "Nested", "Word"]
 
 PARTS = (
     outcome_arms,

@@ -14,3 +14,22 @@ class Word:
     words: Message
     kind: str = "estimate"
     digits: int = 2
+
+
+@dataclass(frozen=True, slots=True)
+class Nested:
+    """Rows of an element whose counts hold each other, which their numbers do not show.
+
+    Attributes
+    ----------
+    column : str
+        Column of the counts.
+    within : tuple of str
+        Columns of labels within which it holds.
+    chain : bool
+        Whether each holds the next; else the widest holds every other.
+    """
+
+    column: str
+    within: tuple[str, ...] = ()
+    chain: bool = True
