@@ -5,9 +5,11 @@ from pathlib import Path
 from types import SimpleNamespace
 
 import pytest
+import yaml
 
+from mhlib.data import scales as codebooks
 from mhlib.data.scales import scale, scales
-from mhlib.errors import DisclosureError, ParamsError
+from mhlib.errors import DataError, DisclosureError, ParamsError
 from mhlib.report import disclosure, open_report, policy
 from mhlib.report.disclosure import POLICIES, Gate
 from mhlib.report.policy import BUILT_IN, NUMBERS, Policy, policies, policy_of
@@ -165,6 +167,16 @@ def test_an_unknown_audience_has_no_policy():
 
 def test_the_scale_of_suicidality_is_sensitive_and_says_so_in_its_codebook():
     assert [key for key, book in scales().items() if book.sensitive] == ["dsi_ss"]
+
+
+def test_a_codebook_must_say_plainly_whether_it_is_sensitive(tmp_path, monkeypatch):
+    book = yaml.safe_load((codebooks.CODEBOOKS / "dsi_ss.yml").read_text("utf-8"))
+    monkeypatch.setattr(codebooks, "CODEBOOKS", tmp_path)
+    for key, value in (("plain", True), ("unclear", "no")):
+        (tmp_path / f"{key}.yml").write_text(yaml.safe_dump(book | {"sensitive": value}), encoding="utf-8")
+    assert codebooks.scale.__wrapped__("plain").sensitive is True
+    with pytest.raises(DataError, match="codebook unclear: sensitive is neither true nor false"):
+        codebooks.scale.__wrapped__("unclear")
 
 
 def opened(key: str, *groups: str, disclosure: str = "public"):
