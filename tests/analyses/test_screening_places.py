@@ -21,6 +21,7 @@ from mhlib.findings import Refused
 from mhlib.report.disclosure import Gate
 from mhlib.report.language import words
 from mhlib.report.tables import grid
+from mhlib.workbench.scanner_people import in_text
 
 GIVEN = {"evaluation": "screening_validity", "source": "t.csv", "as_of": "2026-01-01", "seed": 1, "scale": "", "cutoff": 10,
          "verification": "two_phase", "reference_timing": "concurrent", "cluster": "school_pid"}  # fmt: skip
@@ -133,6 +134,27 @@ def test_words_of_the_source_stand_as_they_are():
         ("all_towns", "完中"),
         ("all_towns", "all_levels"),
     ]
+
+
+@pytest.mark.parametrize(
+    ("codes", "shown"),
+    [
+        (["A0000002", "A0000010", "A0000001"], ["A1", "A2", "A10"]),
+        (["A0000001", "A1"], ["A0000001", "A1"]),
+        (["330281001", "A00001", "a0000001"], ["330281001", "A00001", "a0000001"]),
+    ],
+)
+def test_codes_that_look_like_pseudonyms_are_shown_short_and_no_two_towns_become_one(codes, shown):
+    table = table_of(pupils([(code, "P", 20, 80, 0) for code in codes]))
+    assert table.loc[table["level"] == "level_P", "town"].tolist() == [*shown, "all_towns"]
+
+
+def test_what_is_shown_of_the_demo_citys_codes_is_no_pseudonym_to_the_scanner():
+    """Else no report with the table could be published."""
+    codes = [f"A{number:07d}" for number in range(1, 21)]
+    towns = table_of(pupils([(code, "P", 20, 80, 0) for code in codes]))["town"].unique()
+    kinds = [{kind for kind, _ in in_text(" ".join(names), as_of=date(2026, 3, 20))} for names in (codes, towns)]
+    assert kinds == [{"pseudonym"}, set()] and len(towns) == 21
 
 
 def logit_interval(positive: np.ndarray, school: np.ndarray, level: float) -> tuple[float, float]:

@@ -6,6 +6,7 @@ not stated have cells of their own: without them the totals would not add up.
 
 from __future__ import annotations
 
+import re
 from typing import TYPE_CHECKING
 
 import pandas as pd
@@ -22,6 +23,8 @@ if TYPE_CHECKING:
 FEWEST_CLUSTERS = 10
 # The contract's levels in the order of the grades, under names that a report can translate.
 NAMED = {name: f"level_{name}" for name in ("P", "J", "S", "V")}
+# A letter and seven figures, as the demo city's codes, would be taken for the pseudonym of a pupil in what is published.
+PADDING = re.compile(r"(?<=^[A-Z])(?=\d{7}$)0+(?=[1-9])")
 ALL_TOWNS, ALL_LEVELS = "all_towns", "all_levels"
 NO_TOWN, NO_LEVEL = "town_not_stated", "level_not_stated"
 HIDDEN = message("Where small groups are hidden, others are hidden with them, so that nobody can be worked out.")
@@ -70,8 +73,9 @@ def _stated(people: pd.DataFrame, name: str) -> bool:
 def _placed(people: pd.DataFrame, params: Params) -> pd.DataFrame:
     """Town, level, score known, positive and cluster of each pupil; the places are ordered categories."""
     level = people["level"].astype("string").replace(NAMED)
+    town = _ordered(people["area_code"].astype("string"), (), NO_TOWN)
     placed = {
-        "town": _ordered(people["area_code"].astype("string"), (), NO_TOWN),
+        "town": town.cat.rename_categories(_without_padding(list(town.cat.categories))),
         "level": _ordered(level, tuple(NAMED.values()), NO_LEVEL),
         "scored": people["score"].notna(), "positive": people["positive"],
     }  # fmt: skip
@@ -83,6 +87,12 @@ def _ordered(names: pd.Series, first: tuple[str, ...], absent: str) -> pd.Series
     there = set(names.dropna())
     order = [*(name for name in first if name in there), *sorted(there - set(first))]
     return names.fillna(absent).astype(pd.CategoricalDtype([*order, absent], ordered=True))
+
+
+def _without_padding(codes: list[str]) -> list[str]:
+    """`A1` for A0000001, in the order of the codes; as they stand where two towns would then be called the same."""
+    short = [PADDING.sub("", code) for code in codes]
+    return short if len(set(short)) == len(codes) else codes
 
 
 def _margins(people: pd.DataFrame, name: str, total: str) -> list[tuple[str, pd.DataFrame]]:
