@@ -1,7 +1,10 @@
 """Fixtures that every test folder may use."""
 
+import fcntl
 import os
+import shutil
 import sys
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -23,6 +26,31 @@ def shared_data() -> Path:
     if not folder.is_dir():
         pytest.skip("the real data sets are not here; set MHLIB_SHARED_DATA to their folder")
     return folder
+
+
+@pytest.fixture(scope="session")
+def once(tmp_path_factory) -> Callable[[str, Callable[[Path], object]], Path]:
+    """`once(name, make)`: a folder filled by `make(folder)` in the first worker that asks; the others wait and share it.
+
+    What lies in it is every test's: one that writes takes a copy.
+    """
+    own = tmp_path_factory.getbasetemp()
+    # Each worker has a folder of its own within that of the session.
+    root = own.parent if "PYTEST_XDIST_WORKER" in os.environ else own
+
+    def made(name: str, make: Callable[[Path], object]) -> Path:
+        folder, done = root / name, root / f"{name}.done"
+        with (root / f"{name}.lock").open("a") as stream:
+            fcntl.flock(stream, fcntl.LOCK_EX)
+            if not done.exists():
+                # A worker that failed or died has left a part behind.
+                shutil.rmtree(folder, ignore_errors=True)
+                folder.mkdir()
+                make(folder)
+                done.touch()
+        return folder
+
+    return made
 
 
 @pytest.fixture

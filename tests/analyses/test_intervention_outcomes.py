@@ -13,7 +13,7 @@ from scipy.stats import t
 from mhlib.analyses import intervention_outcomes as analysis
 from mhlib.analyses.parts import consort
 from mhlib.analyses.parts.sections import Drawn
-from mhlib.data.synthetic import planted, simulate
+from mhlib.data.synthetic import planted
 from mhlib.errors import DataError, ParamsError
 from mhlib.findings import Refused
 
@@ -21,13 +21,6 @@ ROOT = Path(__file__).resolve().parents[2]
 SHARED = ROOT.parent / "shared" / "data"
 NEEDED = {"evaluation": "intervention_outcomes", "as_of": "2026-01-01", "seed": 1, "outcome": "score", "n_boot": 200,
           "n_imputations": 5}  # fmt: skip
-
-
-@pytest.fixture(scope="module")
-def city(tmp_path_factory):
-    root = tmp_path_factory.mktemp("synthetic")
-    simulate("small", destination=root / "small", truth_destination=root / "truth")
-    return root
 
 
 def demo(city, monkeypatch, name="intervention_outcomes", **changes):
@@ -65,8 +58,8 @@ TRIAL = {
 @pytest.mark.parametrize(
     ("name", "design"), [("intervention_outcomes", "school_rct"), ("wait_list_outcomes", "wait_list")]
 )
-def test_the_planted_effect_lies_in_the_interval(city, monkeypatch, name, design):
-    params, _, result = demo(city, monkeypatch, name)
+def test_the_planted_effect_lies_in_the_interval(small, monkeypatch, name, design):
+    params, _, result = demo(small, monkeypatch, name)
     planted_points = planted.EFFECTS[design] * planted.SCORE_SD
     assert params.design == design and result.strength in ("strong", "weakened")
     if math.isnan(result.effect.conf_low):
@@ -79,8 +72,8 @@ def test_the_planted_effect_lies_in_the_interval(city, monkeypatch, name, design
     assert len(analysis.answer(result, params)) >= 3 and len(analysis.lights(result, params)) == 7
 
 
-def test_the_ways_of_the_primary_result_agree(city, monkeypatch):
-    _, _, result = demo(city, monkeypatch, "wait_list_outcomes")
+def test_the_ways_of_the_primary_result_agree(small, monkeypatch):
+    _, _, result = demo(small, monkeypatch, "wait_list_outcomes")
     table = result.primary.inference.table.set_index("group")
     assert {"by_cr2", "by_mixed", "by_wild", "by_permutation"} <= set(table.index)
     assert table.loc["by_wild", "estimate"] == pytest.approx(table.loc["by_cr2", "estimate"])
@@ -88,11 +81,11 @@ def test_the_ways_of_the_primary_result_agree(city, monkeypatch):
 
 
 @pytest.mark.parametrize(("design", "section"), [("above_cutoff", "cutoff"), ("staggered", "rollout")])
-def test_unlike_arms_leave_the_effect_to_their_own_section(city, monkeypatch, design, section):
+def test_unlike_arms_leave_the_effect_to_their_own_section(small, monkeypatch, design, section):
     changes = {"design": design} if design != "staggered" else {
         "design": design, "occasions": {f"term_{n}": f"term_{n}" for n in range(1, 7)}, "baseline": "term_1",
         "primary": "term_6", "later": []}  # fmt: skip
-    params, data, result = demo(city, monkeypatch, **changes)
+    params, data, result = demo(small, monkeypatch, **changes)
     assert result.effect is getattr(result, section).effect and result.effect.n_used > 100
     others = {"primary", "cutoff", "rollout", "wedge", "series", "matched"} - {section}
     assert {getattr(result, name).effect.code for name in others} == {"other_design"}
@@ -109,9 +102,9 @@ def test_unlike_arms_leave_the_effect_to_their_own_section(city, monkeypatch, de
         assert result.power.detectable.table["mdes"].tolist() == pytest.approx([wanted])
 
 
-def test_a_design_that_the_city_does_not_have_is_named(city, monkeypatch):
+def test_a_design_that_the_city_does_not_have_is_named(small, monkeypatch):
     with pytest.raises(DataError, match="no outcome of design matched"):
-        demo(city, monkeypatch, design="matched")
+        demo(small, monkeypatch, design="matched")
 
 
 def test_before_and_after_gives_no_effect(tmp_path, monkeypatch):
@@ -361,7 +354,7 @@ def test_star_within_schools(real):
     assert found.loc["small", "estimate"] == pytest.approx(8.932122, abs=1e-5)
 
 
-def test_a_service_by_score_is_listed_by_school_and_no_pupil_counts_as_a_lost_unit(city, monkeypatch):
-    params, data, _ = demo(city, monkeypatch, design="above_cutoff", allocated="pupil_pid", cluster="school_pid")
+def test_a_service_by_score_is_listed_by_school_and_no_pupil_counts_as_a_lost_unit(small, monkeypatch):
+    params, data, _ = demo(small, monkeypatch, design="above_cutoff", allocated="pupil_pid", cluster="school_pid")
     found = {check.name.template: check.passed for check in analysis.check(data, params)}
     assert found["Every unit allocated was measured"] is True

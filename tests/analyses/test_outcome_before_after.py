@@ -5,18 +5,10 @@ from pathlib import Path
 import pytest
 
 from mhlib.analyses import intervention_outcomes as analysis
-from mhlib.data.synthetic import simulate
 from mhlib.errors import DataError
 from mhlib.findings import Refused
 
 ROOT = Path(__file__).resolve().parents[2]
-
-
-@pytest.fixture(scope="module")
-def city(tmp_path_factory):
-    root = tmp_path_factory.mktemp("synthetic")
-    simulate("small", destination=root / "small", truth_destination=root / "truth")
-    return root
 
 
 def params_of(city, monkeypatch, **changes):
@@ -25,8 +17,8 @@ def params_of(city, monkeypatch, **changes):
     return analysis.Params.from_file(ROOT / "params/demo/before_after_outcomes.yml", changes=changes)
 
 
-def test_those_served_alone_give_no_effect_but_a_fall_to_expect(city, monkeypatch):
-    params = params_of(city, monkeypatch)
+def test_those_served_alone_give_no_effect_but_a_fall_to_expect(small, monkeypatch):
+    params = params_of(small, monkeypatch)
     data = analysis.load(params)
     assert set(data.people["arm"]) == {"intervention"} and (data.people["running"] >= 0).all()
     result = analysis.estimate(data, params)
@@ -39,6 +31,6 @@ def test_those_served_alone_give_no_effect_but_a_fall_to_expect(city, monkeypatc
     assert "good" not in states.values()
 
 
-def test_where_names_columns_that_are_there(city, monkeypatch):
+def test_where_names_columns_that_are_there(small, monkeypatch):
     with pytest.raises(DataError, match="no column for nonsense"):
-        analysis.load(params_of(city, monkeypatch, where={"design": "above_cutoff", "nonsense": "x"}))
+        analysis.load(params_of(small, monkeypatch, where={"design": "above_cutoff", "nonsense": "x"}))

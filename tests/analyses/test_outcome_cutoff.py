@@ -14,7 +14,7 @@ from mhlib.analyses.parts.outcome_effect import Effect
 from mhlib.analyses.parts.sections import Drawn
 from mhlib.analyses.parts.trial import Trial, trial_of
 from mhlib.data.screening import Provenance
-from mhlib.data.synthetic import planted, simulate
+from mhlib.data.synthetic import planted
 from mhlib.data.trial import TrialData
 from mhlib.findings import Refused
 from mhlib.report import tables
@@ -82,13 +82,6 @@ def test_an_outcome_alike_for_everybody_is_refused():
 
 
 # --- the demo city -----------------------------------------------------------------------------------------------------
-
-
-@pytest.fixture(scope="module")
-def small(tmp_path_factory):
-    root = tmp_path_factory.mktemp("synthetic")
-    simulate("small", destination=root / "small", truth_destination=root / "truth")
-    return root
 
 
 @pytest.fixture

@@ -13,7 +13,6 @@ from mhlib.analyses import intervention_outcomes as analysis
 from mhlib.analyses.parts import outcome_dose
 from mhlib.analyses.parts.trial import Trial, trial_of
 from mhlib.data.screening import Provenance
-from mhlib.data.synthetic import simulate
 from mhlib.data.trial import TrialData
 from mhlib.findings import Refused
 from mhlib.report.disclosure import Gate
@@ -307,18 +306,11 @@ def test_a_handful_of_records_is_not_shown():
 
 
 # --- the city ----------------------------------------------------------------------------------------------------------
-@pytest.fixture(scope="module")
-def city(tmp_path_factory):
-    root = tmp_path_factory.mktemp("synthetic")
-    simulate("small", destination=root / "small", truth_destination=root / "truth")
-    return root
-
-
 @pytest.mark.parametrize(
     ("name", "refused"), [("intervention_outcomes", "all_took_part"), ("wait_list_outcomes", "served_later")]
 )
-def test_the_city_records_sessions_of_those_served(city, monkeypatch, name, refused):
-    monkeypatch.setenv("MHLIB_SYNTHETIC", str(city))
+def test_the_city_records_sessions_of_those_served(small, monkeypatch, name, refused):
+    monkeypatch.setenv("MHLIB_SYNTHETIC", str(small))
     params = analysis.Params.from_file(ROOT / f"params/demo/{name}.yml", changes={"source": "synthetic:small"})
     data = analysis.load(params)
     found = outcome_dose.section(data, params)

@@ -3,16 +3,7 @@
 import numpy as np
 import pytest
 
-from mhlib.data.synthetic import simulate
-
 from .test_intervention_outcomes import TRIAL, demo, flat, trial_rows
-
-
-@pytest.fixture(scope="module")
-def city(tmp_path_factory):
-    root = tmp_path_factory.mktemp("synthetic")
-    simulate("small", destination=root / "small", truth_destination=root / "truth")
-    return root
 
 
 @pytest.fixture
@@ -37,14 +28,14 @@ def test_few_schools_and_no_plan_leave_no_size_that_could_be_seen(tmp_path, monk
     assert result.power.detectable.code == "nothing_planned"
 
 
-def test_at_a_cutoff_no_covariate_measures_a_hidden_cause(city, monkeypatch):
-    _, _, result = demo(city, monkeypatch, design="above_cutoff", covariates=[])
+def test_at_a_cutoff_no_covariate_measures_a_hidden_cause(small, monkeypatch):
+    _, _, result = demo(small, monkeypatch, design="above_cutoff", covariates=[])
     assert result.hidden.benchmarks.code == "no_benchmark"
 
 
-def test_several_starts_are_no_before_and_after(city, monkeypatch):
+def test_several_starts_are_no_before_and_after(small, monkeypatch):
     terms = {f"term_{n}": f"term_{n}" for n in range(1, 7)}
     _, _, result = demo(
-        city, monkeypatch, design="staggered", occasions=terms, baseline="term_1", primary="term_6", later=[]
+        small, monkeypatch, design="staggered", occasions=terms, baseline="term_1", primary="term_6", later=[]
     )
     assert result.rollout.two_by_two.code == "several_starts"

@@ -12,7 +12,7 @@ from mhlib.analyses.parts import outcome_rollout
 from mhlib.analyses.parts.outcome_rollout_rows import implied_weights, occasion_times, of_panel
 from mhlib.analyses.parts.trial import trial_of
 from mhlib.data.screening import Provenance
-from mhlib.data.synthetic import planted, simulate
+from mhlib.data.synthetic import planted
 from mhlib.data.trial import TrialData
 from mhlib.findings import Refused
 from mhlib.report.disclosure import Gate
@@ -361,24 +361,17 @@ def test_a_short_panel_has_no_look_ahead():
     assert code(section.pretrend) == "few_times" and section.domains[0].state == "unknown"
 
 
-@pytest.fixture(scope="module")
-def city(tmp_path_factory):
-    root = tmp_path_factory.mktemp("synthetic")
-    simulate("small", destination=root / "small", truth_destination=root / "truth")
-    return root
-
-
 @pytest.mark.parametrize("name", ["intervention_outcomes", "wait_list_outcomes"])
-def test_other_designs_leave_the_section_out(city, monkeypatch, name):
-    monkeypatch.setenv("MHLIB_SYNTHETIC", str(city))
+def test_other_designs_leave_the_section_out(small, monkeypatch, name):
+    monkeypatch.setenv("MHLIB_SYNTHETIC", str(small))
     params = analysis.Params.from_file(ROOT / f"params/demo/{name}.yml", changes={"source": "synthetic:small"})
     section = outcome_rollout.section(analysis.load(params), params)
     assert {code(getattr(section, part)) for part in outcome_rollout.PARTS} == {"other_design"}
     assert section.reading == section.domains == section.checks == []
 
 
-def test_the_demo_runs_on_the_small_city(city, monkeypatch):
-    monkeypatch.setenv("MHLIB_SYNTHETIC", str(city))
+def test_the_demo_runs_on_the_small_city(small, monkeypatch):
+    monkeypatch.setenv("MHLIB_SYNTHETIC", str(small))
     params = analysis.Params.from_file(
         ROOT / "params/demo/staggered_outcomes.yml", changes={"source": "synthetic:small"}
     )

@@ -12,7 +12,7 @@ import pytest
 from mhlib.analyses import teacher_training as analysis
 from mhlib.analyses.parts import training_checklist, training_learning
 from mhlib.analyses.parts.training_effect import contrast_row, mixed
-from mhlib.data.synthetic import planted, simulate, training, workforce
+from mhlib.data.synthetic import planted, training, workforce
 from mhlib.errors import DataError, ParamsError
 from mhlib.findings import Refused
 
@@ -44,13 +44,6 @@ def run(given, **changes):
     params = analysis.Params.from_mapping(given | changes, where="test")
     data = analysis.load(params)
     return params, data, analysis.estimate(data, params)
-
-
-@pytest.fixture(scope="module")
-def small(tmp_path_factory):
-    root = tmp_path_factory.mktemp("synthetic")
-    simulate("small", destination=root / "small", truth_destination=root / "truth")
-    return root
 
 
 @pytest.fixture

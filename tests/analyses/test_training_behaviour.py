@@ -8,7 +8,7 @@ from mhlib.analyses import teacher_training as analysis
 from mhlib.analyses.parts import training_behaviour, training_pupils
 from mhlib.analyses.parts.outcome_effect import Effect
 from mhlib.analyses.parts.sections import Drawn
-from mhlib.data.synthetic import planted, simulate, training, workforce
+from mhlib.data.synthetic import planted, training, workforce
 from mhlib.findings import Refused
 from mhlib.report.disclosure import Gate
 
@@ -394,9 +394,8 @@ def test_a_file_of_teachers_alone_is_refused(tmp_path, monkeypatch):
     }
 
 
-def test_the_smallest_city_runs_and_gives_no_number_without_an_interval(tmp_path, monkeypatch):
-    simulate("small", destination=tmp_path / "small", truth_destination=tmp_path / "truth")
-    monkeypatch.setenv("MHLIB_SYNTHETIC", str(tmp_path))
+def test_the_smallest_city_runs_and_gives_no_number_without_an_interval(small, monkeypatch):
+    monkeypatch.setenv("MHLIB_SYNTHETIC", str(small))
     params = analysis.Params.from_mapping(GIVEN | {"source": "synthetic:small"}, where="test")
     data = analysis.load(params)
     behaviour, result = training_behaviour.section(data, params), training_pupils.section(data, params)

@@ -9,7 +9,7 @@ import pytest
 from mhlib.analyses import teacher_training as analysis
 from mhlib.analyses.parts import training_cascade, training_cascade_trainers
 from mhlib.analyses.parts.training_cascade_gains import tier_gains, tier_rows
-from mhlib.data.synthetic import planted, simulate, training, workforce
+from mhlib.data.synthetic import planted, training, workforce
 from mhlib.findings import Refused
 from mhlib.report import figures
 from mhlib.report.disclosure import Gate
@@ -104,9 +104,8 @@ def test_nobody_in_the_town_is_left_out_without_being_counted(town):
     assert counted == [lost] and lost > 0
 
 
-def test_the_small_city_has_too_few_schools(tmp_path, monkeypatch):
-    simulate("small", destination=tmp_path / "small", truth_destination=tmp_path / "truth")
-    monkeypatch.setenv("MHLIB_SYNTHETIC", str(tmp_path))
+def test_the_small_city_has_too_few_schools(small, monkeypatch):
+    monkeypatch.setenv("MHLIB_SYNTHETIC", str(small))
     params = analysis.Params.from_mapping(CITY | {"source": "synthetic:small"}, where="test")
     found = training_cascade.section(analysis.load(params), params)
     assert {getattr(found, name).code for name in PARTS} <= {"few_tiers", "few_compared"}
