@@ -9,7 +9,7 @@ from __future__ import annotations
 import json
 import os
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
@@ -88,6 +88,12 @@ def audited(book: Book) -> AuditResult:
         given = attacked(book.problem(printed=False).system, problem.target, width=width).recoverable
         found = attacked(problem.system, problem.target & ~given, width=width)
     return found
+
+
+def exposed(book: Book) -> Book:
+    """The same report with its small counts hidden and no others, as primary suppression alone would have it."""
+    entries = [replace(entry, low=entry.told[0], high=entry.told[1], hidden=False) for entry in book.entries]
+    return replace(book, entries=entries)
 
 
 def _end(value: float | None) -> float:

@@ -12,6 +12,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import cache
 from itertools import pairwise
 
 from mhlib.report.protection_links import Key, Sum
@@ -175,6 +176,25 @@ def _implied(made: Sheet, element: str, rows: Sequence[Row], found: dict[str, di
             shared(made, (row, column), _key(element, column, values, row, rows), n, beside, total)
 
 
+# What a key says beside whom it counts, and labels that other tables write otherwise.
+NOBODY = frozenset({"element", "measure", "less", "term", "of", "row", "said", "step"})
+SAME = {"intervention": "programme"}
+
+
+@cache
+def people_of(key: Key) -> frozenset[str]:
+    """Labels of a key that say whom it counts: no plan's number, no name of a quantity."""
+    found = [label.removeprefix("arm_") for name, label in key
+             if name not in NOBODY and (name not in COLUMNS or COLUMNS[name].kind not in ("plan", "plan_share"))]  # fmt: skip
+    return frozenset(SAME.get(label, label) for label in found)
+
+
+def alike(one: Key, other: Key) -> bool:
+    """Whether two keys may name the same people: one says of them all that the other says."""
+    ours, theirs = people_of(one), people_of(other)
+    return ours <= theirs or theirs <= ours
+
+
 def shared(made: Sheet, at: tuple[int, str], key: Key, n: int, beside: int | None, total: int) -> None:
     """What a share tells: its count, where that does not stand beside it, and how many of the total are left."""
     whole = made.cells[total].n
@@ -182,6 +202,8 @@ def shared(made: Sheet, at: tuple[int, str], key: Key, n: int, beside: int | Non
     parts = [count] if beside is None or made.cells[beside].n != n else [beside]
     if parts != [count]:
         made.cells[beside].at.append(at)
+    if not n:
+        return  # that nobody is among all says nothing of anybody else
     if whole > n:
         parts.append(made.add(Cell(tuple(sorted((*key, ("less", "share")))), whole - n, at=[at], of=whole, zero=False)))
     made.sums.append(Sum(total, tuple(parts)))
