@@ -1,6 +1,5 @@
 """Reports rendered once for the session, and a browser with the network off."""
 
-import functools
 import json
 import os
 import re
@@ -15,6 +14,7 @@ import yaml
 
 from mhlib.data.synthetic import simulate
 from mhlib.workbench import keys, plans, runs
+from mhlib.workbench.index import write_index
 from mhlib.workbench.workspace import Workspace
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -32,11 +32,12 @@ ARGUMENTS = [
 ]
 
 
+@pytest.hookimpl(trylast=True)
 def pytest_collection_modifyitems(items):
-    """One worker renders the reports; the others do not wait for it."""
-    for item in items:
-        if item.path.parent == Path(__file__).parent:
-            item.add_marker(pytest.mark.xdist_group("browser"))
+    """The first test makes one worker render the reports; the others come last, when both can share what was rendered."""
+    own = [item for item in items if item.path.parent == Path(__file__).parent and "workspace" in item.fixturenames]
+    if own:
+        items[:] = [own[0], *(item for item in items if item not in set(own)), *own[1:]]
 
 
 def absent(what: str) -> None:
@@ -90,41 +91,48 @@ def quick_outcomes(root: Path) -> None:
 
 
 @pytest.fixture(scope="session")
-def workspace_keys():
-    """The checksum of the sources, read once."""
-    return functools.cache(keys.source_sha256)
+def workspace_keys(once):
+    """The checksums of the sources, read once for all workers."""
+
+    def read(folder: Path) -> None:
+        found = [keys.source_sha256(rendering=rendering) for rendering in (False, True)]
+        (folder / "keys.json").write_text(json.dumps(found), "utf-8")
+
+    known = json.loads((once("browser-keys", read) / "keys.json").read_text("utf-8"))
+    return lambda *, rendering: known[rendering]
 
 
 @pytest.fixture(scope="session")
-def workspace(tmp_path_factory, workspace_keys) -> Workspace:
-    """A workspace in which every set is published in both languages, with the index."""
-    root = tmp_path_factory.mktemp("browser")
-    for folder in ("notebooks", "params"):
-        shutil.copytree(ROOT / folder, root / folder)
-    made = Workspace(root)
+def workspace(once, workspace_keys) -> Workspace:
+    """A workspace in which every set is published in both languages, with the index; a test that runs takes a copy."""
     with pytest.MonkeyPatch.context() as patch:
         for name in ("MHLIB_DATA", "MHLIB_SYNTHETIC", "MHLIB_HOME", "MHLIB_RUN_DIR"):
             patch.delenv(name, raising=False)
         patch.setattr(keys, "source_sha256", workspace_keys)
-        for scale, name in (("small", "city"), ("minimal", "minimal")):
-            simulate(scale, destination=made.synthetic_root / name,
-                     truth_destination=made.synthetic_root.parent / "synthetic-truth" / name)  # fmt: skip
-        whole_wave(made.data_root / "whole.csv")
-        demo = yaml.safe_load((root / "params/demo/screening_validity.yml").read_text("utf-8"))
-        (root / "params/whole").mkdir()
-        (root / "params/whole/screening_validity.yml").write_text(
-            yaml.safe_dump(whole_params(demo), allow_unicode=True), "utf-8"
-        )
-        quick_outcomes(root)
-        for language in ("zh", "en"):
-            for name in REPORTS:
-                planned = plans.plan(made, root / f"params/{name}.yml", language=language)
-                record = runs.run(made, planned, tell=lambda event: None)
-                assert record["exit_code"] == 0, record["error"]
-        from mhlib.workbench.index import write_index
+        return Workspace(once("browser", rendered))
 
-        write_index(made)
-    return made
+
+def rendered(root: Path) -> None:
+    """Every report of every set."""
+    for folder in ("notebooks", "params"):
+        shutil.copytree(ROOT / folder, root / folder)
+    made = Workspace(root)
+    for scale, name in (("small", "city"), ("minimal", "minimal")):
+        simulate(scale, destination=made.synthetic_root / name,
+                 truth_destination=made.synthetic_root.parent / "synthetic-truth" / name)  # fmt: skip
+    whole_wave(made.data_root / "whole.csv")
+    demo = yaml.safe_load((root / "params/demo/screening_validity.yml").read_text("utf-8"))
+    (root / "params/whole").mkdir()
+    (root / "params/whole/screening_validity.yml").write_text(
+        yaml.safe_dump(whole_params(demo), allow_unicode=True), "utf-8"
+    )
+    quick_outcomes(root)
+    for language in ("zh", "en"):
+        for name in REPORTS:
+            planned = plans.plan(made, root / f"params/{name}.yml", language=language)
+            record = runs.run(made, planned, tell=lambda event: None)
+            assert record["exit_code"] == 0, record["error"]
+    write_index(made)
 
 
 @pytest.fixture(scope="session")
