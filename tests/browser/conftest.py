@@ -23,6 +23,7 @@ SETS = ("demo", "minimal", "whole")
 # Schools by lot, classes on a wait-list and a cut-off of the small city; and the county with one export and no control.
 OUTCOMES = tuple(f"{name}/intervention_outcomes" for name in ("demo", "waiting", "cutoff", "minimal"))
 REPORTS = (*(f"{name}/screening_validity" for name in SETS), *OUTCOMES, "demo/teacher_training")
+SERIOUS = {"serious", "critical"}
 ARGUMENTS = [
     "--no-sandbox",
     "--disable-gpu",
@@ -45,6 +46,16 @@ def absent(what: str) -> None:
     if os.environ.get("CI"):
         pytest.fail(f"{what} is missing; CI must have it")
     pytest.skip(f"{what} is missing; install it to look at the reports")
+
+
+def serious_violations(page) -> list[dict]:
+    """What axe finds serious or critical by all of its rules; what passed is not listed, which takes as long again."""
+    try:
+        from axe_playwright_python.sync_playwright import Axe
+    except ImportError:
+        absent("axe")
+    found = Axe().run(page, options={"resultTypes": ["violations"]}).response["violations"]
+    return [one for one in found if one["impact"] in SERIOUS]
 
 
 def whole_wave(path: Path, n: int = 1500) -> None:
