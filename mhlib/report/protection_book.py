@@ -4,8 +4,8 @@ Elements come one after the other, and what is in print stays in print. So each 
 before it and with earlier releases: its small counts, and the small differences that it makes possible, must stay
 unknown, and where they would not, the cheapest of its other counts are hidden too.
 
-Two counts of the same size are taken for the same people wherever they stand. Mostly they are; where they are not, more
-is hidden than need be.
+Two counts of the same size with the same labels are the same people wherever they stand. A sentence has no labels: it says
+no number that any table hides.
 """
 
 from __future__ import annotations
@@ -17,13 +17,14 @@ import numpy as np
 
 from mhlib.report.policy import Policy
 from mhlib.report.protection_links import Key, Links, Sum, relations_of
-from mhlib.report.protection_rows import Cell, Row, Sheet, shared, sheet, whole_share
+from mhlib.report.protection_rows import Cell, Row, Sheet, shared, sheet, signature, whole_share
 from mhlib.report.protection_suppress import Problem, protected
 from mhlib.report.protection_system import NEAR, System
 from mhlib.report.protection_tables import Published
 from mhlib.report.rounding import share_interval, shown_interval
 
 Position = tuple[int, str]
+SAID = "said"
 
 
 @dataclass(slots=True)
@@ -97,11 +98,6 @@ class Book:
     _by_value: dict[int, list[int]] = field(default_factory=dict)
     _by_key: dict[Key, int] = field(default_factory=dict)
 
-    @property
-    def whole(self) -> int:
-        """The greatest count so far."""
-        return max(self._by_value, default=0)
-
     def enter(self, element: str, rows: Sequence[Row]) -> set[Position]:
         """Take an element in; the places (row, column) that must not show their number for the sake of others.
 
@@ -110,7 +106,7 @@ class Book:
         """
         if not self.policy.min_cell:
             return set()
-        made = sheet(element, rows, whole=self.whole)
+        made = sheet(element, rows)
         _with_the_whole(made, self)
         return self._take(made)
 
@@ -143,7 +139,7 @@ class Book:
 
     def _sentence(self, n: float) -> Key:
         known = self._by_value.get(int(n))
-        return self.entries[known[0]].keys[0] if known else (("said", str(len(self.entries) + 1)),)
+        return self.entries[known[0]].keys[0] if known else ((SAID, str(len(self.entries) + 1)),)
 
     def to_withhold(self) -> frozenset[Key]:
         """Which counts to hide from the first, so that nothing can be worked out, looking at all elements at once."""
@@ -157,10 +153,19 @@ class Book:
         return frozenset(key for number in np.flatnonzero(hidden & wanted) for key in self.entries[number].keys)
 
     def published(self, *, name: str = "report", population: str = "", release: str = "") -> Published:
-        """All of it as readers have it, for the audit and the release ledger."""
-        low, high = (np.array([getattr(entry, end) for entry in self.entries], float) for end in ("low", "high"))
-        links = Links(tuple(entry.keys[0] for entry in self.entries), tuple(self.sums))
-        return Published(name, population, links, low, high, ~np.isfinite(high), release)
+        """All of it as readers have it, for the audit and the release ledger.
+
+        Every name of a count is a cell of its own, equal to the first: in a later report the two may be two numbers.
+        """
+        keys, sums = [entry.keys[0] for entry in self.entries], list(self.sums)
+        cells = list(range(len(keys)))
+        for number, entry in enumerate(self.entries):
+            for key in dict.fromkeys(_own_names(entry.keys[1:])):
+                sums.append(Sum(len(keys), (number,)))
+                keys.append(key)
+                cells.append(number)
+        low, high = (np.array([getattr(self.entries[one], end) for one in cells], float) for end in ("low", "high"))
+        return Published(name, population, Links(tuple(keys), tuple(sums)), low, high, ~np.isfinite(high), release)
 
     def small(self) -> np.ndarray:
         """Which entries must not be worked out, shape (n,); for the audit of the bureau, never for print."""
@@ -181,24 +186,36 @@ class Book:
         self.sums = list(dict.fromkeys(self.sums))
         return [numbers[at] for at in range(len(made.cells))]
 
+    def _same(self, cell: Cell) -> list[int]:
+        """Entries of this size and of the same people."""
+        sign = signature(cell.key)
+        return [number for number in self._by_value.get(cell.n, [])
+                if any(signature(key) == sign for key in self.entries[number].keys)]  # fmt: skip
+
     def _number(self, cell: Cell, taken: set[int]) -> int:
         known = self._by_key.get(cell.key)
         if known is not None and self.entries[known].n == cell.n and known not in taken:
             return known
-        if cell.n >= self.policy.min_cell:
-            free = [number for number in self._by_value.get(cell.n, []) if number not in taken]
-            if free:
-                self.entries[free[0]].keys.append(cell.key)
-                self._by_key[cell.key] = free[0]
-                return free[0]
-        return self._new(cell)
+        same = self._same(cell)
+        # A sentence that said the number may have said it of these people.
+        said = [number for number in self._by_value.get(cell.n, []) if self.entries[number].keys[0][0][0] == SAID]
+        free = [number for number in (*same, *said) if number not in taken]
+        if not free:
+            return self._new(cell, self.entries[same[0]] if same else None)
+        self.entries[free[0]].keys.append(cell.key)
+        self._by_key[cell.key] = free[0]
+        return free[0]
 
-    def _new(self, cell: Cell) -> int:
+    def _new(self, cell: Cell, twin: Entry | None = None) -> int:
+        """A new entry; of a count that stands in one sum with its own double, what print says of that is true of it too."""
         number = len(self.entries)
         least = 0 if cell.zero else 1
         large = cell.n >= self.policy.min_cell
-        self.entries.append(Entry([cell.key], cell.n, hidden=large and cell.key in self.withheld,
-                                  target=least <= cell.n < self.policy.min_cell))  # fmt: skip
+        made = Entry([cell.key], cell.n, target=least <= cell.n < self.policy.min_cell)
+        if twin is not None:
+            made = replace(made, low=twin.low, high=twin.high, told=twin.told, hidden=twin.hidden)
+        made.hidden |= large and cell.key in self.withheld
+        self.entries.append(made)
         self._by_value.setdefault(cell.n, []).append(number)
         self._by_key[cell.key] = number
         return number
@@ -254,21 +271,29 @@ class Book:
         return wanted, low, high
 
 
+def _own_names(keys: Sequence[Key]) -> list[Key]:
+    """Names by which a later report may know a count; the number of people behind an estimate is no count of its own."""
+    return [key for key in keys if ("measure", "n_used") not in key]
+
+
 def _with_the_whole(made: Sheet, book: Book) -> None:
     """Whoever is missing from all the people of the report, where they are a few."""
-    whole = max(made.whole, book.whole)
+    shown = [entry for entry in book.entries if np.isfinite(entry.told[1])]
+    most = max(shown, key=lambda entry: entry.n, default=None)
+    if most is None or most.n < made.whole:
+        return
     for number in range(len(made.cells)):
-        left = whole - made.cells[number].n
-        if made.cells[number].asked and 0 < left < book.policy.min_cell:
-            parent = made.add(Cell((("element", "report"), ("measure", "whole")), whole, asked=False, zero=False))
-            made.tie(parent, [number])
+        if made.cells[number].asked and 0 < most.n - made.cells[number].n < book.policy.min_cell:
+            made.tie(made.add(Cell(most.keys[0], most.n, asked=False, zero=False)), [number])
 
 
 def with_earlier(problem: Problem, own: Sequence[Entry], earlier: Sequence[Earlier]) -> Problem:
     """The problem together with earlier releases: a count that stands in both has a change, which must not be few people."""
     parts, names = [problem.system.relations], list(problem.system.names)
     low, high = [problem.system.low], [problem.system.high]
-    place: Mapping[Key, int] = {key: number for number, entry in enumerate(own) for key in entry.keys}
+    # A margin or a rest that nobody shows may be of others in another report: only what stands there is compared.
+    place: Mapping[Key, int] = {key: number for number, entry in enumerate(own) for key in entry.keys
+                                if not {"margin", "less"} & {name for name, _ in key}}  # fmt: skip
     pairs, targets, is_change = [], [problem.target], [problem.system.is_change]
     for turn, one in enumerate(earlier):
         start = len(names)
@@ -276,7 +301,8 @@ def with_earlier(problem: Problem, own: Sequence[Entry], earlier: Sequence[Earli
         low.append(one.published.low)
         high.append(one.published.high)
         parts.append(one.published.lattice.relations)
-        targets.append(np.zeros(one.published.lattice.n_cells, bool))
+        # What was hidden then must stay hidden, unless these data say that it is large.
+        targets.append(one.published.hidden & np.array([key not in place for key in one.published.lattice.keys], bool))
         is_change.append(np.zeros(one.published.lattice.n_cells, bool))
         pairs += [(place[key], start + cell, one.same_data)
                   for cell, key in enumerate(one.published.lattice.keys) if key in place]  # fmt: skip

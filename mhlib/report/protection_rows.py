@@ -1,8 +1,8 @@
 """The counts in the rows of one element, and every sum that a reader may do among them.
 
-Nothing has to be declared. Where counts add up to a total that stands beside them they are taken for its parts; where they
-add up to less, for parts beside a rest. A sum that is no sum of people (parts that overlap) still holds for the numbers: it
-only lends the attacker a relation that he may not have, so that too much is hidden, never too little.
+Nothing has to be declared. Rows that differ in one label are taken for parts of a margin, shown or not; where they add up to
+less than a total beside them, for parts beside a rest. A sum that is no sum of people (parts that overlap) still holds for
+the numbers: it only lends the attacker a relation that he may not have, so that too much is hidden, never too little.
 
 What cannot be seen in numbers is which rows hold which others: a flow, a cut-off and the next. Those are named in
 :data:`NESTED`.
@@ -14,6 +14,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cache
 from itertools import pairwise
+from statistics import mode
 
 from mhlib.report.protection_links import Key, Sum
 from mhlib.report.vocabulary import COLUMNS, NESTED, OVERLAPPING, TERMS, TOTALS, Nested
@@ -27,6 +28,8 @@ WIDEST = ("denominator", "n", "n_people", "n_used")
 SHARED = ("denominator", "n", "n_used")
 EXACT = 1e-6
 MOST_PASSES = 4
+# A table with more rows may be a curve.
+MANY_ROWS = 12
 
 
 @dataclass(slots=True)
@@ -58,15 +61,15 @@ class Cell:
 
 @dataclass(slots=True)
 class Sheet:
-    """The counts of an element and their sums; `whole` is the greatest of them."""
+    """The counts of an element and their sums."""
 
     cells: list[Cell] = field(default_factory=list)
     sums: list[Sum] = field(default_factory=list)
 
     @property
     def whole(self) -> int:
-        """The greatest count of the element."""
-        return max((cell.n for cell in self.cells), default=0)
+        """The greatest count that the element means to show."""
+        return max((cell.n for cell in self.cells if cell.asked), default=0)
 
     def add(self, cell: Cell) -> int:
         """Its number."""
@@ -90,7 +93,7 @@ def _short(key: Key) -> str:
     return ",".join(label for _, label in key)
 
 
-def sheet(element: str, rows: Sequence[Row], *, whole: int = 0) -> Sheet:
+def sheet(element: str, rows: Sequence[Row]) -> Sheet:
     """Counts and sums of one element.
 
     Parameters
@@ -98,19 +101,17 @@ def sheet(element: str, rows: Sequence[Row], *, whole: int = 0) -> Sheet:
     element : str
     rows : sequence of mappings
         Ungated rows; columns by the vocabulary. Numbers that are not whole are estimates and no counts.
-    whole : int
-        Greatest count that the report has shown so far: parts that add up to more overlap.
     """
     made = Sheet()
     columns = _count_columns(rows)
     found = {column: _cells_of(made, element, rows, column) for column in columns}
     _implied(made, element, rows, found)
-    whole, nested = max(whole, made.whole), NESTED.get(element)
+    nested = NESTED.get(element)
     for column, cells in found.items():
         if nested is not None and nested.column == column:
             _nested(made, rows, cells, nested)
         elif column not in TOTALS_OF_A_ROW or not _repeated(made, cells):
-            _margins(made, element, rows, column, cells, whole)
+            _margins(made, element, rows, column, cells)
     for row in range(len(rows)):
         _within_row(made, [cells[row] for cells in found.values() if row in cells])
     _parts_of_total(made, rows, found)
@@ -130,7 +131,7 @@ def _count_columns(rows: Sequence[Row]) -> list[str]:
 
 def _cells_of(made: Sheet, element: str, rows: Sequence[Row], column: str) -> dict[int, int]:
     """Row to cell of one column of counts."""
-    return {row: made.add(Cell(_key(element, column, values, row, rows), n, at=[(row, column)]))
+    return {row: made.add(Cell(key_of(element, column, values, row, rows), n, at=[(row, column)]))
             for row, values in enumerate(rows) if (n := whole_number(values.get(column))) is not None}  # fmt: skip
 
 
@@ -150,10 +151,14 @@ def places(row: Row) -> dict[str, str]:
             label = str(getattr(value, "template", value))
             if label not in TOTALS:
                 found[name] = label
+    # Beside a subgroup the group only says by what the people were divided.
+    if "subgroup" in row and "group" in found:
+        found["by"] = found.pop("group")
     return found
 
 
-def _key(element: str, column: str, row: Row, number: int, rows: Sequence[Row]) -> Key:
+def key_of(element: str, column: str, row: Row, number: int, rows: Sequence[Row]) -> Key:
+    """Name of a number: its element, its column and the labels of its row, or the row's number where these do not tell."""
     labels = places(row)
     if sum(places(other) == labels for other in rows) > 1:
         labels["row"] = str(number + 1)
@@ -173,12 +178,14 @@ def _implied(made: Sheet, element: str, rows: Sequence[Row], found: dict[str, di
             beside = found.get("numerator", {}).get(row)
             if n is None or (n == 0 and beside is None):
                 continue
-            shared(made, (row, column), _key(element, column, values, row, rows), n, beside, total)
+            shared(made, (row, column), key_of(element, column, values, row, rows), n, beside, total)
 
 
 # What a key says beside whom it counts, and labels that other tables write otherwise.
-NOBODY = frozenset({"element", "measure", "less", "term", "of", "row", "said", "step"})
+NOBODY = frozenset({"element", "measure", "less", "term", "of", "row", "said", "step", "occasion", "by", "margin"})
 SAME = {"intervention": "programme"}
+# Measures that count all the people of a row, whatever else it says of them.
+TOTALS_OF_PEOPLE = ("denominator", "n", "n_people", "n_used", "n_pupils")
 
 
 @cache
@@ -189,10 +196,13 @@ def people_of(key: Key) -> frozenset[str]:
     return frozenset(SAME.get(label, label) for label in found)
 
 
-def alike(one: Key, other: Key) -> bool:
-    """Whether two keys may name the same people: one says of them all that the other says."""
-    ours, theirs = people_of(one), people_of(other)
-    return ours <= theirs or theirs <= ours
+@cache
+def signature(key: Key) -> tuple:
+    """What two keys must share to name the same people for certain: whom, and of totals nothing else."""
+    labels = dict(key)
+    if labels.get("measure") in TOTALS_OF_PEOPLE and "less" not in labels:
+        return people_of(key), ""
+    return people_of(key), *(labels.get(name, "") for name in ("measure", "term", "less", "of", "row"))
 
 
 def shared(made: Sheet, at: tuple[int, str], key: Key, n: int, beside: int | None, total: int) -> None:
@@ -224,18 +234,18 @@ def whole_share(value: float, total: int) -> int | None:
 
 
 def _repeated(made: Sheet, cells: Mapping[int, int]) -> bool:
-    """Whether a column says one number in most rows: the total of a table, and no part of anything."""
+    """Whether a column says the totals of a table over and over, as a curve does, and counts no part of anything."""
     values = [made.cells[cell].n for cell in cells.values()]
-    return len(values) > 2 and len(set(values)) <= len(values) / 2
+    once = len(set(values)) == 1 and len(values) > 2
+    return once or (len(values) > MANY_ROWS and len(set(values)) <= len(values) / 4 and mode(values) == max(values))
 
 
-def _margins(made: Sheet, element: str, rows: Sequence[Row], column: str, cells: Mapping[int, int], whole: int) -> None:
+def _margins(made: Sheet, element: str, rows: Sequence[Row], column: str, cells: Mapping[int, int]) -> None:
     """Sums over each column of labels, and the margins of margins, as far as they are counts of people."""
     by_place = {frozenset(places(rows[row]).items()): cell for row, cell in cells.items()}
     if len(by_place) < len(cells):
         by_place = {frozenset({**places(rows[row]), "row": str(row)}.items()): cell for row, cell in cells.items()}
     labels = sorted({name for place in by_place for name, _ in place})
-    labels = [name for name in labels if len({dict(place).get(name) for place in by_place} - {None}) > 1]
     labels = [name for name in labels if name not in OVERLAPPING]
     overlapping: set[frozenset] = set()
     for _ in range(MOST_PASSES):
@@ -244,7 +254,7 @@ def _margins(made: Sheet, element: str, rows: Sequence[Row], column: str, cells:
             for place, children in _over(by_place, name):
                 # A margin of which a part is missing would be a sum that only these numbers keep.
                 lacking = any(_without(other, name) == place for other in overlapping)
-                if lacking or not _margin(made, element, column, by_place, place, children, whole):
+                if lacking or not _margin(made, element, column, by_place, place, children):
                     overlapping.add(place)
         if len(by_place) == before:
             break
@@ -260,19 +270,17 @@ def _over(by_place: Mapping[frozenset, int], name: str) -> Iterator[tuple[frozen
     for place, cell in by_place.items():
         if any(column == name for column, _ in place):
             groups.setdefault(_without(place, name), []).append(cell)
-    yield from ((place, cells) for place, cells in groups.items() if len(cells) > 1)
+    yield from groups.items()
 
 
-def _margin(
-    made: Sheet, element: str, column: str, by_place: dict, place: frozenset, children: list[int], whole: int
-) -> bool:
+def _margin(made: Sheet, element: str, column: str, by_place: dict, place: frozenset, children: list[int]) -> bool:
     """Ties a margin to its parts; False where the parts overlap, so that it is none."""
     numbers = [made.cells[child].n for child in children]
     total, parent = sum(numbers), by_place.get(place)
-    if total > whole or (total and len(set(numbers)) == 1 and len(numbers) > 2):
+    if total and len(set(numbers)) == 1 and len(numbers) > 2:
         return False
     if parent is None:
-        key = tuple(sorted({"element": element, "measure": column, **dict(place)}.items()))
+        key = tuple(sorted({"element": element, "measure": column, "margin": "all", **dict(place)}.items()))
         parent = by_place[place] = made.add(Cell(key, total, asked=False, zero=False))
     if made.cells[parent].n != total:
         return False

@@ -8,7 +8,7 @@ from mhlib.report.vocabulary.word import Nested
 TOTALS = frozenset({"all_schools", "all_towns", "all_levels"})
 
 # Labels of one column that the same person may carry together: rows of them are no parts of anything.
-OVERLAPPING = frozenset({"certificate", "scenario", "occasion"})
+OVERLAPPING = frozenset({"by", "certificate", "scenario", "occasion"})
 
 # By element. A chain: of several rows each holds the next in size. A star: the widest holds every other.
 NESTED = {
