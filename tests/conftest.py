@@ -9,6 +9,11 @@ from pathlib import Path
 
 import pytest
 
+# A worker computes on one thread, as a report does: threads beyond the cores only wait for each other. Before numpy is loaded.
+os.environ.update(
+    {name: os.environ.get(name, "1") for name in ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS")}
+)
+
 from . import claims as claimed
 
 ROOT = Path(__file__).resolve().parents[1]
