@@ -23,6 +23,9 @@ WIDTH = 10
 # Programmes in a row that clear no cell before the rest are solved one by one, and cells named in an error.
 BARREN, NAMED = 6, 5
 
+# Least and greatest count of each cell, shape (n,).
+Seen = tuple[np.ndarray, np.ndarray]
+
 
 @dataclass(frozen=True)
 class AuditResult:
@@ -51,7 +54,7 @@ class AuditResult:
     recoverable: np.ndarray
     width: float
     n_programmes: int
-    seen: tuple[np.ndarray, np.ndarray]
+    seen: Seen
 
     @property
     def n_target(self) -> int:
@@ -62,6 +65,10 @@ class AuditResult:
     def n_recoverable(self) -> int:
         """Those that can be."""
         return int(self.recoverable.sum())
+
+    def only(self, target: np.ndarray) -> AuditResult:
+        """The same, of fewer targets."""
+        return replace(self, target=target, recoverable=self.recoverable & target)
 
     def named(self) -> tuple[str, ...]:
         """Coordinates of the recoverable cells, without their values."""
@@ -147,7 +154,7 @@ def attacked(
     *,
     width: float = WIDTH,
     intervals: bool = False,
-    seen: tuple[np.ndarray, np.ndarray] | None = None,
+    seen: Seen | None = None,
 ) -> AuditResult:
     """The audit of a system.
 
@@ -155,10 +162,12 @@ def attacked(
     """
     low, high = tightened(system)
     guilty = target & recoverable_in(system, low, high, width)
-    rest = reduced(system, low, high)
     many = system.is_change & ((low > width - NEAR) | (high < NEAR - width))
     open_cells = target & (high - low > NEAR) & (intervals | ~(guilty | many))
-    search = _Search(system, rest.only(np.unique(rest.part[open_cells[rest.cells]])), width, seen)
+    search = _Search(system, width, seen)
+    if not intervals:
+        open_cells &= ~search.safe()
+    search.rest = reduced(system, low, high, around=open_cells)
     if not intervals:
         open_cells = search.sweep(open_cells)
     search.solve(open_cells, low, high)
@@ -171,8 +180,10 @@ def attacked(
 class _Search:
     """Programmes on what subtraction left open, and the least and greatest count seen at any of their points."""
 
-    def __init__(self, system: System, rest: Reduced, width: float, seen: tuple[np.ndarray, np.ndarray] | None) -> None:
-        self.system, self.rest, self.width, self.n_programmes = system, rest, width, 0
+    rest: Reduced
+
+    def __init__(self, system: System, width: float, seen: Seen | None) -> None:
+        self.system, self.width, self.n_programmes = system, width, 0
         n = system.n_cells
         self.low = np.full(n, np.inf) if seen is None else seen[0].copy()
         self.high = np.full(n, -np.inf) if seen is None else seen[1].copy()
@@ -195,20 +206,26 @@ class _Search:
         return found
 
     def sweep(self, open_cells: np.ndarray) -> np.ndarray:
-        """Programmes that push many open cells at once, up or down at random; returns the cells still open.
+        """Programmes that push many open cells at once; returns the cells still open.
 
         A cell is pushed no further than the width asks, so that what it need not use is left for its neighbours.
         """
         rng, barren = np.random.default_rng(20261126), 0
-        open_cells = open_cells & ~self._safe()
         while open_cells[self.rest.cells].any() and barren < BARREN:
-            here = open_cells[self.rest.cells]
-            push = np.where(here, rng.choice([-1.0, 1.0], size=len(here)) * rng.uniform(0.5, 1.0, size=len(here)), 0.0)
+            push = np.where(open_cells[self.rest.cells], self._push(rng), 0.0)
             self.tried(self._capped(push), push, least=False)
-            left = open_cells & ~self._safe()
+            left = open_cells & ~self.safe()
             barren = barren + 1 if left.sum() == open_cells.sum() else 0
             open_cells = left
         return open_cells
+
+    def _push(self, rng: np.random.Generator) -> np.ndarray:
+        """Up or down at random, some cells much harder than others, but not towards an end that has been seen."""
+        rest, cells = self.rest, self.rest.cells
+        way = rng.choice([-1.0, 1.0], size=len(cells))
+        way[self.high[cells] > rest.high - NEAR] = -1.0
+        way[self.low[cells] < rest.low + NEAR] = 1.0
+        return way * np.exp(rng.normal(0.0, 1.5, size=len(cells)))
 
     def _capped(self, push: np.ndarray) -> Reduced:
         """The same programme, in which a pushed cell ends where it is safe with a count already seen."""
@@ -219,7 +236,7 @@ class _Search:
         low[down] = np.maximum(low[down], self.high[cells[down]] - self.width)
         return replace(rest, low=low, high=high)
 
-    def _safe(self) -> np.ndarray:
+    def safe(self) -> np.ndarray:
         """Cells of which enough has been seen: a wide interval, or of a change none at all."""
         none = self.system.is_change & (self.low < NEAR) & (self.high > -NEAR)
         with np.errstate(invalid="ignore"):

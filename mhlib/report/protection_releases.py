@@ -64,9 +64,12 @@ def suppress_release(
     problem = posed(system, tables, own, policy, width=policy.min_cell if width is None else width, cost=cost)
     _check_same(problem)
     problem = replace(problem, target=_targets(problem, places, earlier))
-    before = problem.attack(np.ones(system.n_cells, bool), problem.target)
+    full = problem.attack(~problem.candidate, problem.target)
+    # What stays safe when all is shown was safe before; a change of many may have looked like one of few.
+    doubtful = full.recoverable | (problem.target & system.is_change)
+    before = problem.attack(np.ones(system.n_cells, bool), doubtful, full.seen)
     problem = replace(problem, target=problem.target & ~before.recoverable)
-    hidden, found = protected(problem)
+    hidden, found = protected(problem, full)
     found.require_safe("suppress_release()")
     # A cell hidden earlier, of which print proves that it is large, is no harm.
     large = np.isnan(problem.counts) & ~system.is_change & (before.low >= policy.min_cell)

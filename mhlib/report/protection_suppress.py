@@ -16,13 +16,12 @@ from scipy import optimize, sparse
 
 from mhlib.errors import DisclosureError
 from mhlib.report.disclosure import Policy
-from mhlib.report.protection_audit import AuditResult, attacked
+from mhlib.report.protection_audit import AuditResult, Seen, attacked
 from mhlib.report.protection_gauss import hidden_by_elimination
 from mhlib.report.protection_system import NEAR, System, combined
 from mhlib.report.protection_tables import CountTable, Published, named, primary, publish, shown_interval
 
 COSTS = ("count", "log")
-Seen = tuple[np.ndarray, np.ndarray] | None
 
 
 @dataclass(frozen=True)
@@ -64,13 +63,13 @@ class Problem:
         high = np.where(shown, np.minimum(self.high, self.system.high), self.system.high)
         return self.system.bounded(low, high)
 
-    def attack(self, hidden: np.ndarray, target: np.ndarray, seen: Seen = None) -> AuditResult:
+    def attack(self, hidden: np.ndarray, target: np.ndarray, seen: Seen | None = None) -> AuditResult:
         """The audit when these cells are hidden.
 
         Tables found to fit when less was hidden still fit: what an earlier audit saw spares work in the next.
         """
         if seen is None and not np.isnan(self.counts).any():
-            seen = self.counts.copy(), self.counts.copy()
+            seen = self.counts, self.counts
         return attacked(self.seen(hidden), target, width=self.width, seen=seen)
 
 
@@ -181,14 +180,15 @@ def posed(
     return Problem(system, low, high, asked & ~small & adds, asked & ~small & ~adds, small, counts, worth, width)
 
 
-def protected(problem: Problem) -> tuple[np.ndarray, AuditResult]:
+def protected(problem: Problem, full: AuditResult | None = None) -> tuple[np.ndarray, AuditResult]:
     """The hidden cells, shape (n,), and the audit of all targets with them hidden.
 
+    `full` is the audit with every candidate shown, of these targets and perhaps of more, where it has been done.
     Hiding more only widens intervals, so that a count once safe stays safe and only the others are looked at again; of
     a change known to be of many, a wider interval may reach few, so that all are looked at in the end.
     """
     hidden = ~problem.candidate
-    found = problem.attack(hidden, problem.target)
+    found = problem.attack(hidden, problem.target) if full is None else full.only(problem.target)
     while found.n_recoverable:
         more, part = _hidden_further(problem, hidden, found)
         if (more == hidden).all():

@@ -94,7 +94,7 @@ def combined(
     places, n = Places(dict(index)), len(index)
     low = np.concatenate([np.zeros(n_counts), np.full(n - n_counts, -np.inf)])
     high, parts = np.full(n, np.inf), [changes]
-    seen: set[tuple[str, int]] = set()
+    seen: set[tuple[str, Lattice]] = set()
     for table in tables:
         own = places.of(table)
         if isinstance(table, Published):
@@ -102,9 +102,10 @@ def combined(
             np.minimum.at(high, own, table.high)
         else:
             high[own[table.impossible]] = 0.0
-        if (table.population, id(table.lattice)) not in seen:
+        # Later releases often show the same cells anew, with the same relations.
+        if (table.population, table.lattice) not in seen:
             parts.append(_moved(table.lattice, own, n))
-            seen.add((table.population, id(table.lattice)))
+            seen.add((table.population, table.lattice))
     system = System(tuple(index), low, high, _distinct(sparse.vstack(parts, format="csr")), np.arange(n) >= n_counts)
     contradicted(system, low, high)
     return system, places
@@ -215,6 +216,8 @@ class Reduced:
     def only(self, parts: np.ndarray) -> Reduced:
         """Some independent parts of it."""
         keep = np.isin(self.part, parts)
+        if keep.all():
+            return self
         matrix = self.matrix[:, keep]
         rows = np.diff(matrix.indptr) > 0
         return Reduced(
@@ -223,25 +226,36 @@ class Reduced:
 
     def best(self, objective: np.ndarray, *, least: bool = True) -> np.ndarray | None:
         """A point with the least (or greatest) objective; None if there is no point at all."""
-        given = {"A_eq": self.matrix, "b_eq": self.right, "bounds": np.column_stack([self.low, self.high])}
         sign = 1.0 if least else -1.0
+        ties = optimize.LinearConstraint(self.matrix, self.right, self.right)
         # Presolving costs more than it saves, for subtraction has been done; where the plain way fails it is tried.
-        found = optimize.linprog(sign * objective, **given, method="highs-ds", options={"presolve": False})
-        if found.status != 0:
-            found = optimize.linprog(sign * objective, **given, method="highs")
-        return found.x if found.status == 0 else None
+        for presolve in (False, True):
+            # No variable is whole: this is `linprog` without checks that cost more than a small programme.
+            found = optimize.milp(sign * objective, constraints=ties, bounds=optimize.Bounds(self.low, self.high),
+                                  options={"presolve": presolve})  # fmt: skip
+            if found.status == 0:
+                return found.x
+        return None
 
 
-def reduced(system: System, low: np.ndarray, high: np.ndarray) -> Reduced:
-    """The unknown cells and the relations that tie them, split into independent parts."""
+def reduced(system: System, low: np.ndarray, high: np.ndarray, *, around: np.ndarray) -> Reduced:
+    """The unknown cells, the relations that tie them, and the independent parts that hold one of the cells `around`."""
+    if not around.any():
+        nothing = np.zeros(0)
+        return Reduced(nothing.astype(int), sparse.csr_array((0, 0)), nothing, nothing, nothing, nothing.astype(int))
     unknown = high - low > NEAR
     known = np.where(unknown, 0.0, low)
     matrix = system.relations[:, unknown]
     rows = np.diff(matrix.indptr) > 0
     matrix, right = matrix[rows], -(system.relations @ known)[rows]
-    part = np.arange(int(unknown.sum()))
-    if rows.any():
-        links = sparse.block_array([[None, matrix], [matrix.T, None]], format="csr")
-        part = sparse.csgraph.connected_components(links, directed=False)[1][-len(part) :]
     low, high = np.maximum(low[unknown], -ENDLESS), np.minimum(high[unknown], ENDLESS)
-    return Reduced(np.flatnonzero(unknown), matrix, right, low, high, part)
+    rest = Reduced(np.flatnonzero(unknown), matrix, right, low, high, _parts(matrix))
+    return rest.only(np.unique(rest.part[around[rest.cells]]))
+
+
+def _parts(matrix: sparse.csr_array) -> np.ndarray:
+    """The independent part of each column: columns that meet in a row are of one."""
+    m, k = matrix.shape
+    row, column = matrix.nonzero()
+    links = sparse.csr_array((np.ones(len(row)), (row, m + column)), shape=(m + k, m + k))
+    return sparse.csgraph.connected_components(links, directed=False)[1][m:]
