@@ -13,7 +13,7 @@ import numpy as np
 import pandas as pd
 from hypothesis import strategies as st
 from scipy import sparse
-from scipy.optimize import linprog
+from scipy.optimize import Bounds, LinearConstraint, milp
 
 from mhlib.report.disclosure import Policy
 from mhlib.report.protection_tables import Dimension
@@ -102,13 +102,14 @@ def ranges(targets: list[np.ndarray], printed: list[tuple[np.ndarray, int, int]]
     """
     n, k = len(targets[0]), 2 * len(targets)
     objective = np.concatenate([sign * target.astype(float) for target in targets for sign in (1, -1)])
-    ends = {"bounds": (0, NO_END)}
+    limits = ()
     if printed:
         one = np.array([members for members, _, _ in printed], float)
         low, high = np.array([(low, high) for _, low, high in printed], float).T
-        ends |= {"A_ub": sparse.kron(sparse.eye_array(k), np.vstack([one, -one]), format="csr"),
-                 "b_ub": np.tile(np.concatenate([high, -low]), k)}  # fmt: skip
-    solved = linprog(objective, **ends)
+        limits = LinearConstraint(
+            sparse.kron(sparse.eye_array(k), one, format="csc"), np.tile(low, k), np.tile(high, k)
+        )
+    solved = milp(objective, constraints=limits, bounds=Bounds(0, NO_END))
     assert solved.status == 0, solved.message
     value = (objective * solved.x).reshape(k, n).sum(axis=1).reshape(-1, 2)
     return np.column_stack([np.ceil(value[:, 0] - 1e-6), np.floor(-value[:, 1] + 1e-6)])
