@@ -140,12 +140,13 @@ def review(
 
 @app.command()
 def publish(report: Report) -> None:
-    """Copy a public report that two people approved to reports/published/, without its draft mark."""
+    """Copy a public report that two people approved to reports/published/, without its draft mark; the ledger keeps it."""
     from mhlib.workbench import review_release
 
     workspace = Workspace.here()
     done = review_release.release(workspace, report, scan=review_release.scanner())
     Reporter().say(f"{'published' if done.new else 'published before'}: {done.folder.relative_to(workspace.root)}")
+    Reporter().say(f"release ledger: entry {done.ledger}")
     if len({one.account for one in done.approvals}) < len(done.approvals):
         Reporter().say("note: approvals were entered from one account of this machine; the names were taken on trust")
 

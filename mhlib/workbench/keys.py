@@ -1,8 +1,9 @@
 """The two keys of a run: what decides its numbers, and what decides its page.
 
 Execution key: code and text of the notebook, validated parameters, content of the inputs, numbers of the disclosure
-policy, sources of mhlib, versions of the libraries. Render key: execution key, language, template and catalogues. Time,
-host and commit enter neither.
+policy, sources of mhlib, versions of the libraries; and the earlier releases that the gate knew, where there were any.
+Without these it is the base key. Render key: execution key, language, template and catalogues. Time, host and commit
+enter neither.
 """
 
 from __future__ import annotations
@@ -10,7 +11,7 @@ from __future__ import annotations
 import hashlib
 import json
 import sys
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from importlib.metadata import version
 from pathlib import Path
 
@@ -67,6 +68,11 @@ def execution_key(
         "params": {name: value for name, value in params.items() if name != "language"}, "data": data_sha256,
         "policy": dict(policy), "mhlib": source_sha256(rendering=False), "versions": versions(),
     })  # fmt: skip
+
+
+def informed_key(base: str, released: Sequence[str]) -> str:
+    """Key of a run whose gate knows earlier releases, given by the sums of their content; the base key where none is known."""
+    return digest({"base": base, "released": list(released)}) if released else base
 
 
 def render_key(execution: str, language: str) -> str:

@@ -12,6 +12,7 @@ from mhlib.params import read_yaml
 from mhlib.workbench import keys
 from mhlib.workbench.execution import surroundings
 from mhlib.workbench.notebooks import parameter_problems
+from mhlib.workbench.releases import Release, earlier_releases, ledger_file, related, term_of
 from mhlib.workbench.workspace import Workspace
 
 
@@ -27,6 +28,12 @@ class Plan:
         Validated parameters, JSON-like.
     required : tuple of str
         Elements without which the run does not count as done.
+    base_key : str
+        Execution key of the same run where nothing was published before.
+    term : str
+        What of the evaluation the numbers are about, as the release ledger has it.
+    earlier : tuple of Release
+        Releases that the gate is to know.
     """
 
     set_name: str
@@ -37,6 +44,9 @@ class Plan:
     required: tuple[str, ...]
     notebook: Path
     data_sha256: str
+    base_key: str
+    term: str
+    earlier: tuple[Release, ...]
     execution_key: str
     render_key: str
 
@@ -52,14 +62,25 @@ class Plan:
 
 
 def plan(
-    workspace: Workspace, path: Path, *, changes: Mapping[str, str] | None = None, language: str | None = None
+    workspace: Workspace,
+    path: Path,
+    *,
+    changes: Mapping[str, str] | None = None,
+    language: str | None = None,
+    released: Sequence[Release] | None = None,
 ) -> Plan:
     """Validate one parameter file with its notebook and source.
+
+    Parameters
+    ----------
+    released : sequence of Release, optional
+        All that was published so far; read from the ledger otherwise.
 
     Raises
     ------
     ParamsError, DataError, DisclosureError
-        Whatever is wrong with the file, the notebook's parameters cell, the source, or the disclosure policy.
+        Whatever is wrong with the file, the notebook's parameters cell, the source, the disclosure policy, or the release
+        ledger.
     """
     from mhlib.data.sources import open_source
     from mhlib.report.policy import policy_of
@@ -78,12 +99,21 @@ def plan(
     plain = json.loads(params.model_dump_json())
     chosen = language or params.language
     policy = asdict(policy_of(params.disclosure, workspace.root))
-    execution = keys.execution_key(notebook, Path(module.__file__), plain, data_sha256, policy=policy)
+    base = keys.execution_key(notebook, Path(module.__file__), plain, data_sha256, policy=policy)
+    earlier = _known(earlier_releases(ledger_file(workspace)) if released is None else released, plain, base)
+    execution = keys.informed_key(base, [one.content_sha256() for one in earlier])
     return Plan(
         set_name=path.resolve().parent.name, name=path.stem, evaluation=params.evaluation, params=plain, language=chosen,
-        required=tuple(module.REQUIRED), notebook=notebook, data_sha256=data_sha256, execution_key=execution,
-        render_key=keys.render_key(execution, chosen),
+        required=tuple(module.REQUIRED), notebook=notebook, data_sha256=data_sha256, base_key=base, term=term_of(plain),
+        earlier=earlier, execution_key=execution, render_key=keys.render_key(execution, chosen),
     )  # fmt: skip
+
+
+def _known(released: Sequence[Release], params: Mapping[str, object], base_key: str) -> tuple[Release, ...]:
+    """What the gate must know of what was published; of data that everybody has it hides nothing."""
+    if params["disclosure"] == "open_data":
+        return ()
+    return tuple(related(released, evaluation=str(params["evaluation"]), term=term_of(params), base_key=base_key))
 
 
 def plan_all(
@@ -98,15 +128,16 @@ def plan_all(
     Raises
     ------
     MhlibError
-        Of the class with the highest exit code among the problems.
+        Of the class with the highest exit code among the problems; of the policy file or the release ledger at once.
     """
     from mhlib.report.policy import policies
 
     policies(workspace.root)  # once for all files: each of them would only repeat it
+    released = earlier_releases(ledger_file(workspace))
     plans, faults = [], []
     for path in paths:
         try:
-            plans.append(plan(workspace, path, changes=changes, language=language))
+            plans.append(plan(workspace, path, changes=changes, language=language, released=released))
         except MhlibError as error:
             faults.append(error)
     if len(faults) == 1:

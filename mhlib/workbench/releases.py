@@ -61,10 +61,12 @@ class Release:
     ----------
     set_name, name, evaluation : str
     term : str
-        Wave, term or day that the numbers are about.
+        What :func:`term_of` says.
     policy : dict
         The numbers of the policy by which it was gated.
     render_key, data_sha256 : str
+    base_key : str
+        Execution key without what the gate knew of earlier releases.
     elements : tuple of str
         Names of all elements shown, also those without cells.
     cells : tuple of ReleasedCell
@@ -86,11 +88,12 @@ class Release:
     elements: tuple[str, ...]
     cells: tuple[ReleasedCell, ...] = ()
     tables: tuple[Mapping[str, object], ...] = ()
+    base_key: str = ""
     number: int = 0
     released_at: str = ""
 
     def content_sha256(self) -> str:
-        """Sum over all that a reader sees; language and time do not count."""
+        """Sum over all that a reader sees; keys, language and time do not count."""
         return keys.digest({"label": [self.set_name, self.name, self.evaluation, self.term], "policy": dict(self.policy),
                             "elements": sorted(self.elements), "cells": [asdict(cell) for cell in self.cells],
                             "tables": list(self.tables)})  # fmt: skip
@@ -151,7 +154,7 @@ def release_of(
     Parameters
     ----------
     record : mapping
-        As in run.json: set, name, evaluation, render_key, data_sha256.
+        As in run.json: set, name, evaluation, base_key, render_key, data_sha256.
     elements : sequence of mappings
         As `report.export.elements` reads them from the executed notebook: `name`, and `frame` where there are cells.
     policy : Policy
@@ -171,6 +174,7 @@ def release_of(
     return Release(
         set_name=str(record["set"]), name=str(record["name"]), evaluation=str(record["evaluation"]), term=term,
         policy=asdict(policy), render_key=str(record["render_key"]), data_sha256=str(record["data_sha256"]),
+        base_key=str(record["base_key"]),
         elements=tuple(str(element["name"]) for element in shown), cells=tuple(cells), tables=tuple(tables),
     )  # fmt: skip
 
@@ -236,6 +240,34 @@ def earlier_releases(
         _unpacked(line) for line in lines
         if all(value is None or line.entry[field] == value for field, value in wanted.items())
     ]  # fmt: skip
+
+
+def term_of(params: Mapping[str, object]) -> str:
+    """Which numbers of an evaluation are about the same pupils: the screening wave where it has one, else all of them.
+
+    Numbers that add up over the terms, such as certificates, stand in every later report and are differenced with it.
+    """
+    return "" if params.get("wave") is None else str(params["wave"])
+
+
+def comparable(releases: Sequence[Release], *, evaluation: str, term: str) -> list[Release]:
+    """Releases that a reader can lay beside a report: of its evaluation and term, unless everybody has the data."""
+    return [
+        one for one in releases
+        if (one.evaluation, one.term) == (evaluation, term) and one.policy["audience"] != "open_data"
+    ]  # fmt: skip
+
+
+def related(releases: Sequence[Release], *, evaluation: str, term: str, base_key: str) -> list[Release]:
+    """Comparable releases that the gate of a run must know, the oldest first.
+
+    Those of another base key; whose report it was does not matter. And of the run's own base key those that came before
+    the last of the others: what they hid was chosen without it. Later ones were made by this very run, so that
+    publishing alone changes no key.
+    """
+    found = comparable(releases, evaluation=evaluation, term=term)
+    others = [one.number for one in found if one.base_key != base_key]
+    return [one for one in found if one.base_key != base_key or one.number < max(others, default=0)]
 
 
 def record_access(

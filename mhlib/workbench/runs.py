@@ -163,6 +163,7 @@ def _record(
         "author": author_of(), "exit_code": code, "error": None if error is None else str(error),
         "error_class": None if error is None else getattr(error, "kind", type(error).__name__),
         "execution_key": planned.execution_key, "render_key": planned.render_key, "data_sha256": planned.data_sha256,
+        "base_key": planned.base_key, "term": planned.term,
         "params": planned.params, "versions": keys.versions(), "started": round(start, 3),
         "seconds": round(time.time() - start, 3), "stages": dict(stages),
     }  # fmt: skip

@@ -1,6 +1,7 @@
 """The release ledger holds what a reader sees and no more; the access log who read what, and no value."""
 
 import json
+from dataclasses import replace
 from datetime import datetime
 
 import pandas as pd
@@ -17,7 +18,7 @@ from mhlib.workbench.workspace import Workspace
 
 PUBLIC = POLICIES["public"]
 RECORD = {"set": "city", "name": "spring", "evaluation": "screening_validity", "render_key": "ab" * 32,
-          "data_sha256": "cd" * 32}  # fmt: skip
+          "data_sha256": "cd" * 32, "base_key": "01" * 32}  # fmt: skip
 FRAME = [{"group": "girls", "n": 120, "estimate": 0.2}, {"group": "boys", "n": None, "estimate": None}]
 
 
@@ -55,6 +56,7 @@ def test_a_release_comes_back_as_it_was_written(tmp_path):
     (back,) = releases.earlier_releases(path)
     assert back == written
     assert (back.number, back.elements, back.tables) == (1, ("answer", "groups"), (audited,))
+    assert back.base_key == RECORD["base_key"]
     assert back.policy == {"audience": "public", "min_cell": 10, "round_to": 5, "min_denominator": 30,
                            "min_sensitive": 20, "group_share": 0.9, "width": 10}  # fmt: skip
     assert datetime.fromisoformat(back.released_at).utcoffset().total_seconds() == 0
@@ -70,6 +72,30 @@ def test_what_was_shown_before_is_found_by_evaluation_set_report_and_term(tmp_pa
     assert found(evaluation="screening_validity", set_name="city") == [1, 2, 5]
     assert found(name="spring", set_name="city", evaluation="screening_validity", term="2026-03-20") == [1]
     assert found(evaluation="nothing") == []
+
+
+def test_a_wave_is_a_term_and_else_all_terms_are_one():
+    assert [releases.term_of(params) for params in ({"wave": 3}, {"wave": None}, {"as_of": "2026-03-20"})] == [
+        "3",
+        "",
+        "",
+    ]
+
+
+def test_related_are_others_numbers_of_the_same_pupils_and_ones_own_from_before_them():
+    one = release(term="3")
+    made = [
+        replace(one, number=1, base_key="a"), replace(one, number=2, base_key="b", name="autumn", set_name="demo"),
+        replace(one, number=3, base_key="a"), replace(one, number=4, base_key="c", term="4"),
+        replace(one, number=5, base_key="c", evaluation="other"),
+        replace(one, number=6, base_key="c", policy=one.policy | {"audience": "open_data"}),
+    ]  # fmt: skip
+    found = lambda key, among=made: [  # noqa: E731
+        other.number for other in releases.related(among, evaluation="screening_validity", term="3", base_key=key)
+    ]
+    assert (found("a"), found("b"), found("d")) == ([1, 2], [1, 2, 3], [1, 2, 3])
+    assert found("a", [made[0], made[2]]) == [], "publishing itself is nothing new to a report"
+    assert [other.number for other in releases.comparable(made, evaluation="screening_validity", term="3")] == [1, 2, 3]
 
 
 def test_the_same_page_again_is_no_new_release_and_a_changed_one_is(tmp_path):

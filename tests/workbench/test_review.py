@@ -2,11 +2,15 @@
 
 import hashlib
 import json
+import os
 import re
 import shutil
+import signal
 import stat
 import sys
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -14,7 +18,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from mhlib.errors import DisclosureError, MhlibError, ParamsError, WorkbenchError
-from mhlib.workbench import chain, review, review_release
+from mhlib.report.protection_file import BOOK
+from mhlib.workbench import chain, review, review_release, scanner
+from mhlib.workbench.releases import Release, earlier_releases, ledger_file, record_release
 from mhlib.workbench.review import Review, lacking, person, reviews, standing
 from mhlib.workbench.review_draft import Draft, draft, without_mark
 from mhlib.workbench.workspace import Workspace
@@ -25,7 +31,7 @@ MARK = (b'<!-- mhlib:draft -->\n<p class="draft" role="note" data-mark="DRAFT">D
         b"Not for publication.</p>\n<!-- /mhlib:draft -->\n")  # fmt: skip
 
 
-def clean(folder: Path) -> list:
+def clean(folder: Path, *, known: object = None) -> list:
     return []
 
 
@@ -56,6 +62,9 @@ class Desk:
 
     def run_folder(self, language: str) -> Path:
         return self.folder / draft(self.folder).runs[language]
+
+    def ledger(self) -> list[Release]:
+        return earlier_releases(ledger_file(self.workspace))
 
     def released(self) -> list[Path]:
         return [path for path in (self.workspace.reports / "published").rglob("*") if path.is_file()]
@@ -251,7 +260,7 @@ def test_leaks_and_a_scanner_that_is_not_there_keep_a_report_in(desk):
     desk.approve("王敏"), desk.approve("Li Hua")
     seen = []
 
-    def leaky(folder: Path) -> list[str]:
+    def leaky(folder: Path, *, known: object) -> list[str]:
         seen.append(folder)
         return [f"{place.name}: an identifier, row {row}" for row, place in enumerate([folder] * 4)]
 
@@ -266,7 +275,7 @@ def test_leaks_and_a_scanner_that_is_not_there_keep_a_report_in(desk):
 def test_a_draft_that_changes_under_the_scanner_stays_in(desk):
     desk.approve("王敏"), desk.approve("Li Hua")
 
-    def meddling(folder: Path) -> list:
+    def meddling(folder: Path, *, known: object) -> list:
         edit(folder / "tables" / "counts.csv", 5)
         return []
 
@@ -301,6 +310,212 @@ def test_a_release_that_fails_at_its_last_step_leaves_nothing_half_out(desk, mon
     assert desk.released() == [] and not list((desk.workspace.reports / ".scratch").glob("publish*"))
     assert desk.release().new
     assert [one.decision for one in reviews(desk.folder)] == ["approve", "approve", "published"]
+
+
+@pytest.fixture
+def signed(desk) -> Desk:
+    desk.approve("王敏"), desk.approve("Li Hua")
+    return desk
+
+
+def test_what_is_published_stands_in_the_ledger_once_with_what_a_reader_sees(signed):
+    done = signed.release()
+    (kept,) = signed.ledger()
+    record = json.loads((signed.run_folder("zh") / "run.json").read_text("utf-8"))
+    assert (kept.number, kept.set_name, kept.name, kept.evaluation, kept.term) == (
+        done.ledger,
+        "demo",
+        "tiny",
+        "tiny",
+        "",
+    )
+    assert (kept.base_key, kept.data_sha256) == (record["base_key"], record["data_sha256"])
+    assert [(cell.table, cell.measure, cell.value) for cell in kept.cells] == [("counts", "n", 60)]
+    (table,) = kept.tables
+    assert table["population"] == record["data_sha256"][:16] and set(zip(table["low"], table["high"], strict=True)) == {
+        (58, 62)
+    }
+    raw = ledger_file(signed.workspace).read_bytes()
+    assert signed.release().ledger == done.ledger and ledger_file(signed.workspace).read_bytes() == raw
+
+
+def test_a_hidden_count_never_enters_the_ledger(signed):
+    """One of the book's counts was not shown: of its number, and of limits of it, the ledger knows nothing."""
+    for language in ("zh", "en"):
+        path = signed.run_folder(language) / BOOK
+        kept = json.loads(path.read_text("utf-8"))
+        kept["entries"].append({"keys": [{"element": "more", "group": "a", "measure": "n"}], "n": 7, "low": 0, "high": None,
+                                "told": [0, None], "hidden": False, "target": True})  # fmt: skip
+        path.write_text(json.dumps(kept), "utf-8")
+    signed.release()
+    (table,) = signed.ledger()[0].tables
+    cells = table["axes"]["cells"]
+    at = cells.index({"element": "more", "group": "a", "measure": "n"})
+    assert at not in table["cells"] and 7 not in table["low"] + table["high"]
+
+
+def test_a_release_that_came_out_since_keeps_a_report_in(signed):
+    """Another report of data with three pupils fewer is out: this one was made before, and hides nothing for it."""
+    signed.release()
+    (first,) = signed.ledger()
+    ledger_file(signed.workspace).unlink()
+    shutil.rmtree(signed.workspace.reports / "published")
+    table = dict(first.tables[0])
+    table |= {"low": [53.0 for _ in table["low"]], "high": [57.0 for _ in table["high"]], "population": "e" * 16}
+    other = replace(first, name="earlier", base_key="0" * 64, data_sha256="e" * 64, tables=(table,))
+    record_release(ledger_file(signed.workspace), other)
+    with pytest.raises(DisclosureError, match=r"can be worked out with what was published before: change: ") as caught:
+        signed.release()
+    assert caught.value.exit_code == 13 and "run the report again" in str(caught.value)
+    assert not re.search(r"\b(5[3-7]|60)\b", str(caught.value)), "names, no value"
+    assert signed.released() == [] and len(signed.ledger()) == 1
+
+
+def doctored(desk: Desk, change: Callable[[dict], object]) -> None:
+    path = desk.run_folder("en") / BOOK
+    kept = json.loads(path.read_text("utf-8"))
+    change(kept)
+    path.write_text(json.dumps(kept), "utf-8")
+
+
+@pytest.mark.parametrize(("change", "text"), [
+    (lambda kept: [one.update(low=0, high=None) for one in kept["entries"]], "counts stand otherwise on the page than in its book"),
+    (lambda kept: [one.update(n=61) for one in kept["entries"]], "counts stand otherwise on the page than in its book"),
+    (lambda kept: kept.update(entries=[]), "counts stand otherwise on the page than in its book"),
+    (lambda kept: kept["entries"][0].update(n=7), "its book contradicts itself"),
+    (lambda kept: kept["policy"].update(min_cell=0), "its book was kept by a laxer policy than is in force"),
+    (lambda kept: kept.pop("sums"), r"what the run left cannot be read \(KeyError\)"),
+])  # fmt: skip
+def test_a_doctored_book_keeps_a_report_in(signed, change, text):
+    doctored(signed, change)
+    with pytest.raises(DisclosureError, match=f"en: .*{text}.*run the report again") as caught:
+        signed.release()
+    assert caught.value.exit_code == 13
+    assert signed.released() == [] and signed.ledger() == []
+
+
+def test_a_count_that_the_book_shows_to_be_worked_out_keeps_a_report_in(signed):
+    """A total of 70 in print beside the 60: whoever subtracts has the rest of ten less."""
+
+    def with_a_rest(kept: dict) -> None:
+        at = len(kept["entries"])
+        for n, low, high in ((65, 65, 65), (5, 0, None)):
+            kept["entries"].append({"keys": [{"element": "more", "measure": "n", "row": str(n)}], "n": n, "low": low, "high": high,
+                                    "told": [low, high], "hidden": False, "target": n < 10})  # fmt: skip
+        kept["sums"].append([at, 0, at + 1])
+
+    doctored(signed, with_a_rest)
+    with pytest.raises(DisclosureError, match=r"en: 1 hidden counts, or changes of a few people, can be worked out: "):
+        signed.release()
+
+
+def test_a_run_without_a_book_and_one_from_before_are_run_again(signed):
+    (signed.run_folder("zh") / BOOK).unlink()
+    path = signed.run_folder("en") / "run.json"
+    record = json.loads(path.read_text("utf-8"))
+    del record["base_key"]
+    path.write_text(json.dumps(record), "utf-8")
+    with pytest.raises(
+        DisclosureError, match=r"zh: it has no book of what its counts give away: run the report again"
+    ) as caught:
+        signed.release()
+    assert "en: run.json lacks base_key: run the report again" in str(caught.value)
+
+
+def test_a_doctored_ledger_keeps_every_report_in(signed):
+    signed.release()
+    record_release(ledger_file(signed.workspace), replace(signed.ledger()[0], name="other"))
+    path = ledger_file(signed.workspace)
+    path.write_text(path.read_text("utf-8").replace('"n":60', '"n":65', 1), "utf-8")
+    before = signed.released()
+    with pytest.raises(DisclosureError, match="the chain is broken at line 1") as caught:
+        signed.release()
+    assert caught.value.exit_code == 13 and signed.released() == before
+
+
+def test_where_the_source_is_gone_nothing_leaves(signed):
+    seen = []
+    (signed.workspace.root / "data" / "people.csv").unlink()
+    with pytest.raises(DisclosureError, match="zh: the source is not there to be held against") as caught:
+        signed.release(lambda folder, *, known: seen.append(known) or [])
+    assert caught.value.exit_code == 13 and not seen and signed.ledger() == []
+
+
+def test_the_scan_knows_the_identifiers_of_the_source(signed):
+    pupils = [f"pupil-{row:04d}" for row in range(60)]
+    lines = ["pupil_pid,item_1", *(f"{pupil},1" for pupil in pupils)]
+    (signed.workspace.root / "data" / "people.csv").write_text("\n".join(lines) + "\n", "utf-8")
+    seen = []
+    signed.release(lambda folder, *, known: seen.append([kind for kind, _ in known.in_text(f"see {pupils[7]}.")]) or [])
+    assert seen == [["known_id"]] * 2
+
+
+def test_the_real_scanner_lets_the_report_out(signed):
+    assert signed.release(scanner.scan).new
+
+
+class Killed:
+    """Counts what reaches the disk, and ends the process at one of these steps, half way through a line."""
+
+    def __init__(self, patch: pytest.MonkeyPatch, last: int) -> None:
+        self.left = last
+        for module, name in (
+            (os, "fsync"),
+            (os, "replace"),
+            (os, "write"),
+            (os, "rename"),
+            (Path, "rename"),
+            (Path, "unlink"),
+        ):
+            patch.setattr(module, name, self.stepped(getattr(module, name), half=name == "write"))
+
+    def stepped(self, act: Callable, *, half: bool) -> Callable:
+        def one(*given, **named):
+            self.left -= 1
+            if self.left < 0:
+                if half:
+                    act(given[0], bytes(given[1])[: len(given[1]) // 2])
+                os._exit(9)
+            return act(*given, **named)
+
+        return one
+
+
+def killed_at(desk: Desk, step: int) -> bool:
+    """Publishes in a process of its own that ends at a step; False where it came to its end before."""
+    child = os.fork()
+    if not child:
+        signal.alarm(60)
+        with pytest.MonkeyPatch.context() as patch:
+            Killed(patch, step)
+            try:
+                desk.release()
+            except BaseException:
+                os._exit(1)
+            os._exit(0)
+    code = os.waitstatus_to_exitcode(os.waitpid(child, 0)[1])
+    assert code in (0, 9), code
+    return code == 9
+
+
+def test_a_death_at_any_step_leaves_no_page_that_the_ledger_does_not_know(signed, tmp_path):
+    states = set()
+    for step in range(200):
+        shutil.copytree(signed.workspace.root, tmp_path / str(step))
+        desk = Desk(Bench(tmp_path / str(step)))
+        died = killed_at(desk, step)
+        known, out = len(desk.ledger()), [path for path in desk.released() if path.name == "SHA256SUMS"]
+        whole = review_release.copies(desk.workspace, "demo/tiny")
+        assert known or not (out or whole), step
+        assert not any(finding.broken for finding in chain.verify(review.reviews_file(desk.folder)))
+        states.add((known, len(reviews(desk.folder)) - 2, len(whole)))
+        if died:
+            assert desk.release().ledger == 1 and len(desk.ledger()) == 1
+            assert len(review_release.copies(desk.workspace, "demo/tiny")) == 1
+        shutil.rmtree(desk.workspace.root)
+        if not died:
+            break
+    assert not died and states == {(0, 0, 0), (1, 0, 0), (1, 1, 0), (1, 1, 1)}
 
 
 def test_an_altered_file_of_reviews_is_no_review(desk):
@@ -411,6 +626,7 @@ def test_the_command_line_signs_and_publishes(mhlib, desk):
     assert mhlib("review", "demo/tiny", "--approve", "--by", "Li Hua", "--note", "checked")[0] == 0
     code, out, _ = mhlib("publish", "demo/tiny")
     assert code == 0 and out.startswith("published: reports/published/demo/tiny/2026-03-20-")
+    assert "\nrelease ledger: entry 1\n" in out
     assert "from one account of this machine" in out
     code, out, _ = mhlib("review", "demo/tiny", "--return", "--by", "Li Hua", "--note", "a wrong school type")
     assert code == 0 and "a published copy stands: reports/published/demo/tiny/" in out
