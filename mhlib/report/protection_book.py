@@ -276,11 +276,6 @@ def _own_names(keys: Sequence[Key]) -> list[Key]:
     return [key for key in keys if ("measure", "n_used") not in key]
 
 
-def _own_names(keys: Sequence[Key]) -> list[Key]:
-    """Names by which a later report may know a count; the number of people behind an estimate is no count of its own."""
-    return [key for key in keys if ("measure", "n_used") not in key]
-
-
 def _with_the_whole(made: Sheet, book: Book) -> None:
     """Whoever is missing from all the people of the report, where they are a few."""
     shown = [entry for entry in book.entries if np.isfinite(entry.told[1])]
