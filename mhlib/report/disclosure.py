@@ -16,7 +16,7 @@ import pandas as pd
 from mhlib.errors import DisclosureError
 from mhlib.report.policy import BUILT_IN, Policy, policy_of
 from mhlib.report.rounding import ONE_DECIMAL_FROM, rounded
-from mhlib.report.vocabulary import COLUMNS, TERMS
+from mhlib.report.vocabulary import COLUMNS, KNOWN_OF_ALL, TERMS
 
 # As built in; what is in force in a workspace may be stricter and is asked of `policy_of`.
 POLICIES = BUILT_IN
@@ -120,10 +120,15 @@ class Gate:
         return cells | dict.fromkeys(_told_by_limits(row, cells))
 
     def _without_small_rest(self, row: Mapping[str, object]) -> Mapping[str, object]:
-        """Counts whose difference would tell of fewer people than the least cell are hidden together."""
+        """Counts whose difference would tell of fewer people than the least cell are hidden together.
+
+        A count of all tells everybody's state: it is hidden, unless it is of what all may be known to have done.
+        """
         numerator, denominator = _number(row.get("numerator")), _number(row.get("denominator"))
-        if numerator is None or denominator is None or not 0 < denominator - numerator < self.policy.min_cell:
+        if numerator is None or denominator is None or not 0 <= denominator - numerator < self.policy.min_cell:
             return row
+        if numerator == denominator:
+            return row if row.get("term") in KNOWN_OF_ALL else {**row, "numerator": None}
         return {**row, "numerator": None, "denominator": None}
 
     def _cell(self, name: str, value: object, row: Mapping[str, object], behind: float) -> object:
@@ -143,7 +148,13 @@ class Gate:
             denominator = _number(row.get("denominator")) or behind
             numerator = _number(row.get("numerator")) if name == "estimate" else None
             return self.proportion(float(value), denominator, numerator)
-        return self.estimate(float(value), behind)
+        return self.estimate(float(value), behind * _tail(name, row))
+
+
+def _tail(name: str, row: Mapping[str, object]) -> float:
+    """Share of the people on the smaller side of a quantile; 1 of what is none."""
+    term = TERMS.get(str(row.get("term"))) if COLUMNS[name].kind == "by_term" else None
+    return term.tail if term is not None else 1.0
 
 
 def kind_of(column: str, row: Mapping[str, object]) -> str:

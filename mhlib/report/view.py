@@ -76,7 +76,7 @@ class View:
         self._book = Book(policy, given.earlier, given.withheld)
         self._gate = Gate(policy, self._book)
         self._simulated = origin.kind == "synthetic" or "minimal" in origin.source
-        self._numbers = {"table": 0, "figure": 0}
+        self._numbers, self._first_table = {"table": 0, "figure": 0}, 0
         self._names: set[str] = set()
         self._refused: list[Refused] = []
         page = {"simulated": self._simulated, "disclosure": AUDIENCES[params.disclosure].template, "as_of": str(params.as_of),
@@ -136,6 +136,7 @@ class View:
         behind = [column for column in (*BEHIND, *limits) if column in frame]
         gated = self._gate.frame(frame[list(dict.fromkeys(wanted + behind))].pipe(_known), where=name)
         number = self._number("table")
+        self._first_table = self._first_table or number
         files = {}
 
         def html(language: str) -> str:
@@ -323,7 +324,7 @@ class View:
     def _note(self, gated: pd.DataFrame, note: str, language: str) -> str:
         parts = [translated(note, language)] if note else []
         # Said once: under every table it would only be in the way.
-        if self._gate.policy.round_to > 1 and self._numbers["table"] == 1:
+        if self._gate.policy.round_to > 1 and self._numbers["table"] == self._first_table:
             parts.append(blocks.rounding_note(self._gate.policy, language))
         return " ".join(parts)
 

@@ -68,3 +68,25 @@ def test_the_limits_of_a_hidden_share_are_hidden_too():
     shown = Gate.of("public").frame(pd.DataFrame([few, many]), where="shares").to_dict("records")
     assert [shown[0][name] for name in ("estimate", "conf_low", "conf_high", "numerator")] == [None] * 4
     assert None not in (shown[1]["estimate"], shown[1]["conf_low"], shown[1]["conf_high"])
+
+
+def test_a_count_of_all_is_hidden_unless_it_tells_nothing_of_their_state():
+    frame = pd.DataFrame({"term": ["npv", "dose_took_part"], "numerator": [60, 60], "denominator": [60, 60]})
+    shown = PUBLIC.frame(frame, where="t")
+    assert shown["numerator"].tolist() == [None, 60] and shown["denominator"].tolist() == [60, 60]
+
+
+@pytest.mark.parametrize(("n", "shown"), [(99, False), (100, True)])
+def test_a_quantile_needs_enough_people_on_its_smaller_side(n, shown):
+    frame = pd.DataFrame({"term": ["cal_e90", "cal_e50"], "estimate": [0.031, 0.012], "n_used": [n, 20]})
+    gated = PUBLIC.frame(frame, where="t")["estimate"]
+    assert (gated[0] is not None) is shown and gated[1] is not None
+
+
+def test_every_quantile_of_the_vocabulary_says_how_many_stand_beside_it():
+    from mhlib.report.vocabulary import COLUMNS, TERMS
+
+    telling = ("median", "percentile", "quartile", "minimum", "maximum")
+    found = {name for name, word in {**COLUMNS, **TERMS}.items()
+             if word.kind in ("estimate", "by_term") and any(part in word.words.template for part in telling)}  # fmt: skip
+    assert found and all({**COLUMNS, **TERMS}[name].tail < 1 for name in found)

@@ -22,10 +22,21 @@ from mhlib.report.vocabulary import (
     training_skill,
     training_use,
 )
-from mhlib.report.vocabulary.nested import NESTED, OVERLAPPING, TOTALS
+from mhlib.report.vocabulary.nested import KNOWN_OF_ALL, NESTED, OVERLAPPING, TOTALS
 from mhlib.report.vocabulary.word import Nested, Word
 
-__all__ = ["AUDIENCES", "COLUMNS", "KINDS_OF_COLUMN", "NESTED", "OVERLAPPING", "TERMS", "TOTALS", "Nested", "Word"]
+__all__ = [
+    "AUDIENCES",
+    "COLUMNS",
+    "KINDS_OF_COLUMN",
+    "KNOWN_OF_ALL",
+    "NESTED",
+    "OVERLAPPING",
+    "TERMS",
+    "TOTALS",
+    "Nested",
+    "Word",
+]
 
 PARTS = (
     outcome_arms,

@@ -10,6 +10,9 @@ TOTALS = frozenset({"all_schools", "all_towns", "all_levels"})
 # Labels of one column that the same person may carry together: rows of them are no parts of anything.
 OVERLAPPING = frozenset({"by", "certificate", "scenario", "occasion"})
 
+# What all of a group may be known to have done: it tells nothing of anybody's state.
+KNOWN_OF_ALL = frozenset({"dose_took_part", "next_train"})
+
 # By element. A chain: of several rows each holds the next in size. A star: the widest holds every other.
 NESTED = {
     "flow": Nested("n"),

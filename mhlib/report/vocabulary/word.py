@@ -9,11 +9,18 @@ from mhlib.findings import Message
 
 @dataclass(frozen=True, slots=True)
 class Word:
-    """A column or term: its words, its kind for the gate, and its digits."""
+    """A column or term: its words, its kind for the gate, and its digits.
+
+    Attributes
+    ----------
+    tail : float
+        Of a quantile, the share of people on its smaller side, enough of whom must stand there; 1 of all else.
+    """
 
     words: Message
     kind: str = "estimate"
     digits: int = 2
+    tail: float = 1.0
 
 
 @dataclass(frozen=True, slots=True)
