@@ -75,7 +75,8 @@ def grid(
     if "denominator" in names:
         names = [name for name in names if name != "n_used"]
     limits = {main: pair for main, pair in LIMITS.items() if main in names and set(pair) <= set(frame)}
-    if {"conf_low", "conf_high"} <= set(frame) and (first := _interval_after(names)):
+    known = {"conf_low", "conf_high"} <= set(frame) and frame["conf_low"].notna().any()
+    if known and (first := _interval_after(names)):
         limits[first] = ("conf_low", "conf_high")
     names = [name for name in names if name not in {one for pair in limits.values() for one in pair}]
     headers, numeric = [], []

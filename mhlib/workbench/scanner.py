@@ -17,6 +17,8 @@ from pathlib import Path
 
 from mhlib.errors import DisclosureError, ParamsError
 from mhlib.report.disclosure import Gate
+from mhlib.report.policy import Policy
+from mhlib.report.protection_file import BOOK
 from mhlib.workbench import scanner_counts as counts
 from mhlib.workbench import scanner_people as people
 from mhlib.workbench.scanner_leaks import KINDS, Leak
@@ -30,7 +32,7 @@ __all__ = ["KINDS", "Known", "Leak", "known_of", "refuse", "scan"]
 ELEMENT = "application/vnd.mhlib.element+json"
 # A drawing of ours says whose it is.
 NAMED = re.compile(r'aria-labelledby="([a-z0-9_]+)-(?:zh|en)-title')
-INTERNAL = ("internal.json", "internal", "protection.json")
+INTERNAL = ("internal.json", "internal", BOOK)
 # What a report of aggregates may hold at most: numbers in a row, rows of a table, marks and vertices of a drawing.
 MOST_NUMBERS, MOST_ROWS, MOST_MARKS = 200, 5000, 300
 # A drawing has at most so many marks for each row of its own data, and so many beside (legend, rings, bars of a frame).
@@ -154,7 +156,10 @@ class _Files:
         params = record.get("params") or {}
         audience = self.audience or params.get("disclosure") or "public"
         run = _Run(
-            Gate.of(audience), _day(record.get("as_of")), _texts(params) | {str(record.get("as_of"))}, known=self.known
+            self._gate(audience),
+            _day(record.get("as_of")),
+            _texts(params) | {str(record.get("as_of"))},
+            known=self.known,
         )
         run.elements = list(_elements(_json(self.home / "executed.ipynb")))
         internal = _json(self.home / "internal.json").get("elements", {})
@@ -167,6 +172,12 @@ class _Files:
                           for one in counts.hidden_counts(public[name], frame, run.gate)]  # fmt: skip
             run.telling = counts.telling_counts(internal, public, run.gate)
         return run
+
+    def _gate(self, audience: str) -> Gate:
+        """The gate that the run was held to, where it is the stricter one: a sensitive matter has larger cells."""
+        gate, kept = Gate.of(audience), _json(self.home / BOOK).get("policy") or {}
+        stricter = kept.get("audience") == audience and kept["min_cell"] > gate.policy.min_cell
+        return Gate(Policy(**kept)) if stricter else gate
 
     def _of_file(self, path: Path, name: str) -> Iterator[Leak]:
         raw = path.read_bytes()

@@ -288,3 +288,16 @@ def test_a_checksum_that_looks_packed_is_no_riddle():
         part for part in parts(f'{{"sha256": "{chance}"}}'.encode(), "run.json") if type(part).__name__ == "Opaque"
     ]
     assert "P0000007" in texts(f'"{"P0000007".ljust(32).encode().hex()}"'.encode())
+
+
+def test_a_run_about_a_sensitive_matter_is_held_to_its_own_larger_cells(tmp_path):
+    """20 people and more, as its book says; by the audience alone 15 would do."""
+    policy = {"audience": "public", "min_cell": 20, "round_to": 5, "min_denominator": 30, "min_sensitive": 20,
+              "group_share": 0.9, "width": 20}  # fmt: skip
+    (tmp_path / "run.json").write_text(json.dumps({"params": {"disclosure": "public"}, "as_of": "2026-03-20",
+                                                   "estimates": {"t": [{"n": 15}]}}), "utf-8")  # fmt: skip
+    assert scan(tmp_path) == []
+    book = tmp_path / "protection.json"
+    book.touch(mode=0o600)
+    book.write_text(json.dumps({"policy": policy, "entries": [], "sums": []}), "utf-8")
+    assert [leak.kind for leak in scan(tmp_path)] == ["unrounded_count"]
