@@ -36,7 +36,8 @@ class Elimination:
         entries = vectors.tocoo()
         odd = np.round(entries.data).astype(np.int64) % 2 != 0
         row, column = entries.row[odd], entries.col[odd]
-        bits = np.zeros((vectors.shape[0], (vectors.shape[1] + 63) // 64), dtype=np.uint64)
+        # One word of all rows is looked at far more often than all words of one row.
+        bits = np.zeros((vectors.shape[0], (vectors.shape[1] + 63) // 64), dtype=np.uint64, order="F")
         np.bitwise_xor.at(bits, (row, column // 64), np.uint64(1) << (column % 64).astype(np.uint64))
         keys = np.random.default_rng(7).integers(1, 2**63, size=vectors.shape[1]).astype(np.uint64)
         mark = np.zeros(vectors.shape[0], dtype=np.uint64)
@@ -48,7 +49,7 @@ class Elimination:
         vector, mark = self.bits[row].copy(), self.mark[row]
         word = int(np.flatnonzero(vector)[0])
         lowest = vector[word] & (~vector[word] + np.uint64(1))
-        holds = (self.bits[:, word] & lowest) != 0
+        holds = np.flatnonzero(self.bits[:, word] & lowest)
         self.bits[holds] ^= vector
         self.mark[holds] ^= mark
 
