@@ -291,9 +291,9 @@ def with_earlier(problem: Problem, own: Sequence[Entry], earlier: Sequence[Earli
     """The problem together with earlier releases: a count that stands in both has a change, which must not be few people."""
     parts, names = [problem.system.relations], list(problem.system.names)
     low, high = [problem.system.low], [problem.system.high]
-    # A margin or a rest that nobody shows may be of others in another report: only what stands there is compared.
+    # A margin or a rest that nobody shows may be of others in another report, and sentences have no names that last.
     place: Mapping[Key, int] = {key: number for number, entry in enumerate(own) for key in entry.keys
-                                if not {"margin", "less"} & {name for name, _ in key}}  # fmt: skip
+                                if not {"margin", "less", SAID} & {name for name, _ in key}}  # fmt: skip
     pairs, targets, is_change = [], [problem.target], [problem.system.is_change]
     for turn, one in enumerate(earlier):
         start = len(names)

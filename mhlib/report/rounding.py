@@ -15,6 +15,7 @@ from mhlib.report.policy import Policy
 COARSER = ((1_000, 20), (10_000, 100))
 # A denominator from which one decimal of a percentage does not give the count back.
 ONE_DECIMAL_FROM = 1_000
+NEAR_WHOLE = 1e-6
 
 
 def step(n: np.ndarray | float, policy: Policy) -> np.ndarray:
@@ -31,6 +32,9 @@ def rounded(n: np.ndarray | float, policy: Policy, *, fine: bool = False) -> np.
 
     Percentages are made of counts rounded finely: coarse ones would move their last digit.
     """
+    # Sums of weights may miss their whole number by a hair.
+    near = np.rint(n)
+    n = np.where(np.abs(np.asarray(n) - near) < NEAR_WHOLE, near, n)
     width = policy.round_to if fine else step(n, policy)
     return (width * np.floor(np.asarray(n) / width + 0.5)).astype(np.int64)
 

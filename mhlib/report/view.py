@@ -81,7 +81,7 @@ class View:
         self._refused: list[Refused] = []
         page = {"simulated": self._simulated, "disclosure": AUDIENCES[params.disclosure].template, "as_of": str(params.as_of),
                 "evaluation": params.evaluation}  # fmt: skip
-        self._show("page", "page", lambda language: "", page=page, rows=self._gate.count(origin.rows_read))
+        self._show("page", "page", lambda language: "", page=page, rows=self._gate.said_count(origin.rows_read))
 
     def answer(self, messages: Sequence[Message]) -> None:
         """The answer in words; the first sentence stands out."""
@@ -311,7 +311,7 @@ class View:
 
         def html(language: str) -> str:
             rows = [[translated("source", language), origin.source], [translated("checksum of the data", language), origin.sha256],
-                    [translated("rows read", language), count_words(self._gate.count(origin.rows_read), language, self._gate)],
+                    [translated("rows read", language), count_words(self._gate.said_count(origin.rows_read), language, self._gate)],
                     [translated("as of", language), str(self._params.as_of)],
                     [translated("audience", language), words(AUDIENCES[self._params.disclosure], language, self._gate)]]  # fmt: skip
             headers = [translated("what", language), translated("value", language)]

@@ -19,6 +19,7 @@ from mhlib.errors import DisclosureError, ParamsError
 from mhlib.report.disclosure import Gate
 from mhlib.report.policy import Policy
 from mhlib.report.protection_file import BOOK
+from mhlib.report.protection_links import Key
 from mhlib.workbench import scanner_counts as counts
 from mhlib.workbench import scanner_people as people
 from mhlib.workbench.scanner_leaks import KINDS, Leak
@@ -54,6 +55,7 @@ class _Run:
     elements: list[Mapping] = field(default_factory=list)
     hidden: list[tuple[tuple[str, ...], int]] = field(default_factory=list)
     telling: set[int] = field(default_factory=set)
+    withheld: set[Key] = field(default_factory=set)
 
 
 def scan(path: Path, *, known: Known | None = None, audience: str | None = None) -> list[Leak]:
@@ -171,6 +173,8 @@ class _Files:
             run.hidden = [one for name, frame in internal.items() if name in public
                           for one in counts.hidden_counts(public[name], frame, run.gate)]  # fmt: skip
             run.telling = counts.telling_counts(internal, public, run.gate)
+            run.withheld = {tuple(sorted(key.items())) for entry in _json(self.home / BOOK).get("entries", ())
+                            if entry["hidden"] for key in entry["keys"]}  # fmt: skip
         return run
 
     def _gate(self, audience: str) -> Gate:
@@ -267,6 +271,7 @@ class _Files:
             frame = one.get("frame") or []
             found = [*counts.unrounded(frame, self.run.gate)] if one.get("kind") in ("table", "figure") else []
             found += counts.shown_though_hidden(frame, internal.get(one["name"], []), self.run.gate)
+            found += counts.shown_though_withheld(frame, one["name"], self.run.withheld)
             for kind, row, column in found:
                 yield Leak(name, f"element {number}", kind, f"row {row} column {column}")
 
@@ -281,6 +286,7 @@ class _Files:
             found = [
                 *counts.unrounded(frame, gate),
                 *counts.shown_though_hidden(frame, internal.get(element, []), gate),
+                *counts.shown_though_withheld(frame, element, self.run.withheld),
             ]
             for kind, row, column in found:
                 yield Leak(name, f"estimates of element {number}", kind, f"row {row} column {column}")

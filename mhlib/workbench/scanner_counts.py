@@ -8,13 +8,16 @@ from __future__ import annotations
 import functools
 import re
 import unicodedata
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence, Set
 
 import pandas as pd
 
 from mhlib.errors import DisclosureError
 from mhlib.report.disclosure import Gate, kind_of
 from mhlib.report.language import DASH, LANGUAGES, count_words, translated, words
+from mhlib.report.protection_links import Key
+from mhlib.report.protection_rows import key_of
+from mhlib.report.rounding import rounded
 from mhlib.report.tables import CONFIDENCE, LIMITS
 from mhlib.report.view import NUMBERED
 from mhlib.report.vocabulary import COLUMNS, TERMS
@@ -32,7 +35,7 @@ Frame = Sequence[Mapping[str, object]]
 
 
 def unrounded(frame: Frame, gate: Gate) -> Iterator[tuple[str, int, str]]:
-    """Kind, row and column of counts that are no multiple of the policy's step, or below its least cell."""
+    """Kind, row and column of counts that are not rounded as the policy wants it, or below its least cell."""
     for at, row in enumerate(frame, start=1):
         for name, value in row.items():
             if name in COLUMNS and kind_of(name, row) == "count" and _not_rounded(value, gate):
@@ -42,7 +45,7 @@ def unrounded(frame: Frame, gate: Gate) -> Iterator[tuple[str, int, str]]:
 def _not_rounded(value: object, gate: Gate) -> bool:
     if not isinstance(value, int | float) or isinstance(value, bool) or value != value:
         return False
-    return value % gate.policy.round_to != 0 or value < gate.policy.min_cell
+    return value != rounded(value, gate.policy) or value < gate.policy.min_cell
 
 
 def shown_though_hidden(public: Frame, internal: Frame, gate: Gate) -> Iterator[tuple[str, int, str]]:
@@ -55,6 +58,14 @@ def shown_though_hidden(public: Frame, internal: Frame, gate: Gate) -> Iterator[
             continue  # nothing says how many people stand behind: the gate of the run had refused it too
         for name in names:
             if row[name] is not None and own[name] is not None and pd.isna(fresh[name].iloc[0]):
+                yield "hidden_cell", at, name
+
+
+def shown_though_withheld(public: Frame, element: str, withheld: Set[Key]) -> Iterator[tuple[str, int, str]]:
+    """Cells that show a count which the report's book withholds for the sake of others."""
+    for at, row in enumerate(public, start=1):
+        for name, value in row.items():
+            if withheld and value is not None and key_of(element, name, row, at - 1, public) in withheld:
                 yield "hidden_cell", at, name
 
 

@@ -90,3 +90,7 @@ def test_every_quantile_of_the_vocabulary_says_how_many_stand_beside_it():
     found = {name for name, word in {**COLUMNS, **TERMS}.items()
              if word.kind in ("estimate", "by_term") and any(part in word.words.template for part in telling)}  # fmt: skip
     assert found and all({**COLUMNS, **TERMS}[name].tail < 1 for name in found)
+
+
+def test_a_sum_of_weights_that_misses_its_whole_number_by_a_hair_is_that_number():
+    assert PUBLIC.count(64649.99999999999) == PUBLIC.count(64650) == 64700

@@ -301,3 +301,15 @@ def test_a_run_about_a_sensitive_matter_is_held_to_its_own_larger_cells(tmp_path
     book.touch(mode=0o600)
     book.write_text(json.dumps({"policy": policy, "entries": [], "sums": []}), "utf-8")
     assert [leak.kind for leak in scan(tmp_path)] == ["unrounded_count"]
+
+
+def test_a_count_that_the_book_withholds_must_not_be_shown(tmp_path):
+    rows = [{"level": "J", "n": 50}, {"level": "S", "n": None}, {"level": "all_levels", "n": 55}]
+    (tmp_path / "run.json").write_text(json.dumps({"params": {"disclosure": "public"}, "as_of": "2026-03-20",
+                                                   "estimates": {"levels": rows}}), "utf-8")  # fmt: skip
+    book = tmp_path / "protection.json"
+    book.touch(mode=0o600)
+    key = {"element": "levels", "level": "J", "measure": "n"}
+    for hidden, kinds in ((False, []), (True, ["hidden_cell"])):
+        book.write_text(json.dumps({"entries": [{"keys": [key], "hidden": hidden}], "sums": []}), "utf-8")
+        assert [leak.kind for leak in scan(tmp_path)] == kinds
