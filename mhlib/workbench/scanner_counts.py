@@ -98,7 +98,8 @@ def hidden_counts(public: Frame, internal: Frame, gate: Gate) -> Iterator[tuple[
 
 
 def beside_label(text: str, hidden: Sequence[tuple[tuple[str, ...], int]]) -> Iterator[tuple[str, int]]:
-    """Hidden counts that a line tells shortly after the names of their row."""
+    """Hidden counts that a line tells shortly after the names of their row; a number within a name is none."""
+    text = _without_numbers_of_names(text) if hidden else text
     for names, value in hidden:
         last = names[-1]
         for start in _places(text, last) if all(name in text for name in names) else ():
@@ -107,6 +108,31 @@ def beside_label(text: str, hidden: Sequence[tuple[tuple[str, ...], int]]) -> It
             near = re.match(rf"[^\d\n.;。；]{{0,15}}?(?<![\d.,]){value}(?![\d%]|[.,]\d)", after)
             if near and all(name in text[begin : start + len(last)] for name in names):
                 yield "hidden_cell", start + len(last) + near.end() - len(str(value))
+
+
+def _without_numbers_of_names(text: str) -> str:
+    """The same text, as long, with the digits in names such as "term 1" struck out."""
+    for name in _numbered_names():
+        text = text.replace(name, re.sub(r"\d", "#", name))
+    return text
+
+
+@functools.cache
+def _numbered_names() -> tuple[str, ...]:
+    """Names of the vocabulary that hold a digit beside letters, in both languages, the longest first."""
+    gate = Gate.of("open_data")
+    said = {
+        unicodedata.normalize("NFKC", words(word.words, language, gate))
+        for word in TERMS.values()
+        for language in LANGUAGES
+    }
+    return tuple(
+        sorted(
+            (name for name in said if re.search(r"\d", name) and re.search(r"[^\W\d_]{2}|[\u4e00-\u9fa5]", name)),
+            key=len,
+            reverse=True,
+        )
+    )
 
 
 def _places(text: str, name: str) -> Iterator[int]:

@@ -313,3 +313,9 @@ def test_a_count_that_the_book_withholds_must_not_be_shown(tmp_path):
     for hidden, kinds in ((False, []), (True, ["hidden_cell"])):
         book.write_text(json.dumps({"entries": [{"keys": [key], "hidden": hidden}], "sums": []}), "utf-8")
         assert [leak.kind for leak in scan(tmp_path)] == kinds
+
+
+def test_the_number_of_a_term_is_no_count_beside_its_name():
+    hidden = [(("control",), 1), (("control", "term 1"), 7)]
+    assert list(counts.beside_label("control, term 1: —", hidden)) == []
+    assert [kind for kind, _ in counts.beside_label("control: 1", hidden)] == ["hidden_cell"]
