@@ -1,4 +1,4 @@
-"""Reliable change, regression to the mean, harms and cost: by hand, on designs made here, and on the small city."""
+"""Reliable change, regression to the mean, harms and cost: by hand, on designs made here, and on a whole city."""
 
 import dataclasses
 import math
@@ -437,13 +437,10 @@ def test_shares_are_drawn_one_bar_an_arm():
     assert [text.get_text() for text in ax.get_yticklabels()] == ["control", "programme"]
 
 
-@pytest.fixture(scope="module")
-def city(tmp_path_factory):
-    root = tmp_path_factory.mktemp("change")
-    simulate(
-        "small", seed=8, destination=root / "synthetic" / "city", truth_destination=root / "synthetic-truth" / "city"
-    )
-    return root
+@pytest.fixture(scope="session")
+def city(once):
+    """Root of a whole city: the small one has too few schools for an interval."""
+    return once("whole", lambda root: simulate("city", destination=root / "city", truth_destination=root / "truth"))
 
 
 DESIGNS = {
@@ -457,7 +454,7 @@ DESIGNS = {
 
 @pytest.mark.parametrize("design", DESIGNS)
 def test_every_section_on_the_city(city, monkeypatch, design):
-    monkeypatch.setenv("MHLIB_DATA", str(city))
+    monkeypatch.setenv("MHLIB_SYNTHETIC", str(city))
     params = params_of(**{"source": "synthetic:city", "design": design, "case_cutoff": 29.0, "reference_sd": 7.0,
                           "reliability": None} | DESIGNS[design])  # fmt: skip
     data = analysis.load(params)
