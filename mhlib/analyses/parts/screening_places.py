@@ -32,6 +32,8 @@ PADDING = re.compile(r"(?<=^[A-Z])(?=\d{7}$)0+(?=[1-9])")
 SCHOOL = "school_pid"
 NO_TOWN, NO_LEVEL = "town_not_stated", "level_not_stated"
 HIDDEN = message("Where small groups are hidden, others are hidden with them, so that nobody can be worked out.")
+TOGETHER = message("Levels and towns with fewer than {least} schools are shown together, and others with them where they "
+                   "could be worked out, so that no figure is that of a single school.", least=LEAST_SCHOOLS)  # fmt: skip
 TOO_FEW = message("An interval is shown where there are at least {least} schools, or other clusters that the parameters name.",
                   least=FEWEST_CLUSTERS)  # fmt: skip
 
@@ -42,13 +44,13 @@ def section(data: Screened, params: Params) -> Drawn | Refused:
     Returns
     -------
     Drawn or Refused
-        One row a cell with a scored pupil: `town`, `level`, `numerator` (screen-positive), `denominator` (scored), `estimate` with its interval.
-        Levels of a town with fewer than three schools are merged into `other_levels`, towns into `other_towns`, and more with
-        them where these would hold fewer than three or the totals would give them away. Rows go by town and level, merged
-        ones after the others, totals last, never by the result. The interval allows for the clusters; it is missing where
-        there are fewer than ten of them. Refused without a cut-off (`no_cutoff`), a town (`no_towns`), a level (`no_levels`)
-        or the schools (`no_schools`), with fewer than three of these (`few_schools`), and where the scale is about self-harm
-        or suicide (`whole_city_alone`).
+        One row a cell with a scored pupil: `town`, `level`, `numerator` (screen-positive), `denominator` (scored), `estimate`
+        with its interval. Levels of a town with fewer than three schools are merged into `other_levels`, towns into
+        `other_towns`, and more with them where these would hold fewer than three or the totals would give them away. Rows go
+        by town and level, merged ones after the others, totals last, never by the result. The interval allows for the
+        clusters; it is missing where there are fewer than ten of them. Refused without a cut-off (`no_cutoff`), a town
+        (`no_towns`), a level (`no_levels`) or the schools (`no_schools`), with fewer than three of these (`few_schools`), and
+        where the scale is about self-harm or suicide (`whole_city_alone`).
     """
     if refusal := _refusal(data, params):
         return refusal
@@ -60,7 +62,15 @@ def section(data: Screened, params: Params) -> Drawn | Refused:
     rows = merging(schools, people["level"].cat.categories).rows(cells)
     table = pd.DataFrame([{"town": town, "level": level} | _share(pd.concat([cells[cell] for cell in held]), params)
                           for (town, level), held in rows.items()])  # fmt: skip
-    return Drawn(table=table, lacking=(HIDDEN, TOO_FEW) if table["conf_low"].isna().any() else (HIDDEN,))
+    together = len(table) < _unmerged(people)
+    lacking = (HIDDEN, *[TOGETHER] * together, *[TOO_FEW] * bool(table["conf_low"].isna().any()))
+    return Drawn(table=table, lacking=lacking)
+
+
+def _unmerged(people: pd.DataFrame) -> int:
+    """Rows of cells and totals if nothing were merged."""
+    towns, levels = people["town"].nunique(), people["level"].nunique()
+    return len(people[["town", "level"]].drop_duplicates()) + towns + levels + 1
 
 
 def _refusal(data: Screened, params: Params) -> Refused | None:
