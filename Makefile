@@ -34,7 +34,7 @@ test-slow: $(READY) ## run the calibration and recovery tests, a quarter of thei
 	@$(BIN)/python -m pytest -m slow -n $(WORKERS) -q
 
 calibrate: $(READY) ## run every replicate and write docs/calibration.csv and .md
-	@MHLIB_CITIES=5000 $(BIN)/python -m pytest -m slow -n $(WORKERS) -q --calibrate
+	@$(BIN)/python -m pytest -m slow -n $(WORKERS) -q --calibrate
 
 lint: $(READY) ## check format and lint, notebooks too; changes nothing
 	@$(BIN)/ruff format --check .

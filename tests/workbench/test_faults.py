@@ -102,6 +102,8 @@ def test_a_deleted_parameters_tag(bench):
         ("exits", 20, "no cell may end the kernel", None),
         ("raises", 20, "raised ZeroDivisionError", "ZeroDivisionError"),
         ("prints", 13, "did not pass the gate", "DisclosureError"),
+        ("shows", 13, "an output of type display_data did not pass the gate", "DisclosureError"),
+        ("forges", 13, "element forged: its counts did not pass the gate", "DisclosureError"),
     ],
 )
 def test_a_kernel_that_ends_badly(bench, fault, code, text, kind):

@@ -164,3 +164,21 @@ def test_a_count_that_is_not_in_the_book_at_all_is_named_and_an_estimate_is_not(
 def test_the_book_of_a_run_lies_beside_it_for_the_bureau_alone(bench):
     kept = next(bench.report.glob(f"*/{BOOK}"))
     assert kept.stat().st_mode & 0o077 == 0
+
+
+def test_a_report_that_gives_a_cell_away_ends_with_13_and_names_the_cell(bench, monkeypatch, tmp_path):
+    """Both passes made as if the gate hid small counts alone."""
+    rows = [{"level": "J", "n": 50}, {"level": "S", "n": 4}, {"level": "all_levels", "n": 54}]
+
+    def executed(*_given, **_named):
+        book = Book(PUBLIC, secondary=False)
+        book.enter("levels", rows)
+        return nbformat.v4.new_notebook(), [], book
+
+    monkeypatch.setattr(protection, "_executed", executed)
+    events = []
+    with pytest.raises(protection.NotebookFailed) as caught:
+        protection.safely_executed(bench.workspace, bench.plan(), tmp_path / "made", tell=events.append, timeout=60,
+                                   done=lambda *_: None)  # fmt: skip
+    assert caught.value.exit_code == 13 and [event["for"] for event in events] == ["protection"]
+    assert "element=levels, level=S, measure=n" in str(caught.value) and " 4" not in str(caught.value)

@@ -9,12 +9,14 @@ from types import SimpleNamespace
 from typing import Literal
 
 import pandas as pd
+from IPython.display import display, publish_display_data
 from pydantic import Field
 
 from mhlib.data.sources import open_source
 from mhlib.errors import DataError
 from mhlib.findings import Count, message
 from mhlib.params import BaseParams
+from mhlib.report.export import ELEMENT
 
 REQUIRED = ("answer", "counts", "provenance")
 
@@ -23,7 +25,9 @@ class Params(BaseParams):
     """Parameters of the tiny evaluation."""
 
     highest: int = Field(3, description="highest answer allowed", json_schema_extra={"unit": "points"})
-    fault: Literal["", "killed", "exits", "sleeps", "raises", "prints", "unanswered"] = Field("", description="fault")
+    fault: Literal["", "killed", "exits", "sleeps", "raises", "prints", "shows", "forges", "unanswered"] = Field(
+        "", description="fault"
+    )
     seconds: float = Field(0.0, description="to sleep", json_schema_extra={"unit": "seconds"})
 
 
@@ -66,3 +70,8 @@ def misbehave(params: Params, view: object) -> None:
         raise ZeroDivisionError("pupil 4711081547 scored 27")
     elif params.fault == "prints":
         print("pupil 4711081547 scored 27")
+    elif params.fault == "shows":
+        display(pd.DataFrame({"pupil_pid": ["4711081547"], "score": [27]}))
+    elif params.fault == "forges":
+        element = {"name": "forged", "kind": "table", "html": {"zh": "", "en": ""}, "frame": [{"n": 27}]}
+        publish_display_data({ELEMENT: element})
