@@ -3,6 +3,7 @@
 import math
 from dataclasses import replace
 from datetime import date
+from itertools import combinations
 from pathlib import Path
 
 import numpy as np
@@ -11,6 +12,7 @@ import pytest
 from scipy import stats
 
 from mhlib.analyses import screening_validity as analysis
+from mhlib.analyses.parts import place_merging
 from mhlib.analyses.parts.screened import Screened
 from mhlib.analyses.parts.screening_places import section
 from mhlib.data.scales import scale
@@ -21,6 +23,7 @@ from mhlib.findings import Refused
 from mhlib.report.disclosure import Gate
 from mhlib.report.language import words
 from mhlib.report.tables import grid
+from mhlib.report.vocabulary import TERMS, TOTALS
 from mhlib.workbench.scanner_people import in_text
 
 GIVEN = {"evaluation": "screening_validity", "source": "t.csv", "as_of": "2026-01-01", "seed": 1, "scale": "", "cutoff": 10,
@@ -232,6 +235,189 @@ def test_the_gate_hides_small_cells_and_the_page_names_the_rest():
     # There is no column of intervals: three schools a cell carry none.
     assert rows[0] == ["A", "primary", "—", "100", "—"] and rows[1] == ["A", "junior", "30", "100", "30%"]
     assert rows[-1] == ["all towns", "all levels", "85", "300", "28%"]
+
+
+# No figure of a single school --------------------------------------------------------------------------------------------
+
+
+def city(schools: dict[tuple[str, str], list[str]], rng: np.random.Generator | None = None) -> pd.DataFrame:
+    """Four pupils of each school of each cell, some of them screen-positive."""
+    rng = rng or np.random.default_rng(0)
+    rows = [{"area_code": town, "level": level, "school_pid": school, "score": float(rng.choice([3, 12]))}
+            for (town, level), names in schools.items() for school in names for _ in range(4)]  # fmt: skip
+    return pd.DataFrame(rows).astype({"area_code": "string", "level": "string"})
+
+
+def numbered(counts: dict[tuple[str, str], int]) -> dict[tuple[str, str], list[str]]:
+    """So many schools of each cell, each in that cell alone."""
+    return {(town, level): [f"{town}{level}{at}" for at in range(n)] for (town, level), n in counts.items()}
+
+
+def held(table: pd.DataFrame, cells: list[tuple[str, str]]) -> list[list[tuple[str, str]]]:
+    """By what its labels say and nothing else, the cells behind each row."""
+    named = set(table["town"])
+    levels = {town: set(rows["level"]) for town, rows in table.groupby("town")}
+
+    def town_fits(town: str, shown: str) -> bool:
+        return shown in (town, "all_towns") or (shown == "other_towns" and town not in named)
+
+    def level_fits(level: str, shown: str, town: str) -> bool:
+        own = f"level_{level}"
+        return shown in (own, "all_levels") or (shown == "other_levels" and own not in levels[town])
+
+    return [[(town, level) for town, level in cells if town_fits(town, row.town) and level_fits(level, row.level, row.town)]
+            for row in table.itertuples()]  # fmt: skip
+
+
+def given_away(table: pd.DataFrame, schools: dict[tuple[str, str], list[str]]) -> list[tuple[tuple[str, str], ...]]:
+    """One or two cells of fewer than three schools whose sum the rows determine: it adds nothing to their rank."""
+    cells = list(schools)
+    rows = np.array([[cell in those for cell in cells] for those in held(table, cells)], dtype=float)
+    rank = np.linalg.matrix_rank(rows)
+    few = [those for size in (1, 2) for those in combinations(range(len(cells)), size)
+           if len({name for at in those for name in schools[cells[at]]}) < 3]  # fmt: skip
+    sums = {those: np.isin(np.arange(len(cells)), those).astype(float) for those in few}
+    return [tuple(cells[at] for at in those) for those, wanted in sums.items()
+            if np.linalg.matrix_rank(np.vstack([rows, wanted])) == rank]  # fmt: skip
+
+
+def random_city(seed: int) -> dict[tuple[str, str], list[str]]:
+    """Up to six towns, mostly of few schools a level."""
+    rng = np.random.default_rng(seed)
+    places = [(f"T{town}", level) for town in range(rng.integers(1, 7)) for level in "PJSV"[: rng.integers(2, 5)]]
+    counts = rng.choice([0, 1, 2, 3, 4, 6], len(places), p=[0.2, 0.3, 0.15, 0.15, 0.1, 0.1])
+    return {cell: names for cell, names in numbered(dict(zip(places, counts, strict=True))).items() if names}
+
+
+CITIES = [seed for seed in range(330) if sum(map(len, random_city(seed).values())) >= 3][:300]
+
+
+def test_no_one_can_work_out_a_figure_of_fewer_than_three_schools():
+    assert len(CITIES) == 300
+    for seed in CITIES:
+        schools = random_city(seed)
+        table = table_of(city(schools))
+        those = held(table, list(schools))
+        assert min(len({name for cell in cells for name in schools[cell]}) for cells in those) >= 3, seed
+        assert given_away(table, schools) == [], seed
+
+
+def test_every_row_counts_the_pupils_that_its_labels_say():
+    for seed in CITIES[:30]:
+        schools = random_city(seed)
+        people = city(schools, np.random.default_rng(seed))
+        table = table_of(people)
+        at = pd.MultiIndex.from_frame(people[["area_code", "level"]])
+        for row, cells in zip(table.itertuples(), held(table, list(schools)), strict=True):
+            here = people[at.isin(cells)]
+            assert (row.numerator, row.denominator) == ((here["score"] >= 10).sum(), len(here)), seed
+
+
+def test_merging_alone_is_unmerged_by_the_totals_and_the_attack_sees_it(monkeypatch):
+    """Two cities by hand, and many at random: without mending, the test above would find what was given away."""
+    monkeypatch.setattr(place_merging, "mended", lambda schools, given: given)
+    lone = numbered({("A", "P"): 4, ("A", "J"): 3, ("B", "P"): 3, ("B", "J"): 1, ("B", "S"): 2, ("C", "S"): 3})
+    assert (("B", "J"),) in given_away(table_of(city(lone)), lone)
+    pair = numbered(
+        {("A", "P"): 3, ("A", "J"): 1, ("A", "S"): 2, ("B", "P"): 3, ("B", "J"): 1, ("B", "S"): 2, ("C", "J"): 3}
+    )
+    assert (("A", "J"), ("B", "J")) in given_away(table_of(city(pair)), pair)
+    found = [seed for seed in CITIES[:80] if given_away(table_of(city(random_city(seed))), random_city(seed))]
+    assert len(found) >= 10
+
+
+@pytest.mark.parametrize(
+    ("counts", "expected"),
+    [
+        # Two levels of too few hold three schools together.
+        (
+            {("A", "P"): 5, ("A", "J"): 1, ("A", "S"): 2, ("B", "P"): 3, ("B", "J"): 2, ("B", "S"): 1},
+            ["A P", "A other", "A all", "B P", "B other", "B all", "all P", "all J", "all S", "all all"],
+        ),
+        # One of too few takes the smallest of the others with it; of two levels the total is left.
+        (
+            {("A", "P"): 6, ("A", "J"): 4, ("A", "S"): 1, ("B", "P"): 4, ("B", "S"): 2, ("C", "P"): 3, ("C", "J"): 1},
+            ["A P", "A other", "A all", "B all", "C all", "all P", "all J", "all S", "all all"],
+        ),
+        # Small towns stand together; a level of one school in the city is merged in its town and in the totals.
+        (
+            {("A", "P"): 4, ("A", "J"): 3, ("A", "V"): 1, ("B", "P"): 2, ("C", "P"): 1},
+            ["A P", "A other", "A all", "other P", "other all", "all P", "all other", "all all"],
+        ),
+        # One small town takes the smallest of the others with it.
+        (
+            {("A", "P"): 5, ("B", "P"): 3, ("C", "P"): 1},
+            ["A P", "A all", "other P", "other all", "all P", "all all"],
+        ),
+        # Where all towns are small, there are the totals alone.
+        ({("A", "P"): 2, ("B", "P"): 2, ("B", "J"): 0}, ["all P", "all all"]),
+    ],
+)  # fmt: skip
+def test_what_is_merged_with_what_by_hand(counts, expected):
+    shown = [(town.removesuffix("_towns"), level.removesuffix("_levels").removeprefix("level_"))
+             for town, level in labels(table_of(city(numbered(counts))))]  # fmt: skip
+    assert [" ".join(names) for names in shown] == expected
+
+
+def test_what_the_totals_give_away_is_mended_in_the_town_that_shows_it_and_no_more_than_needed():
+    """The primary schools of the city less those of A are those of B, and then its two senior schools: A gives way."""
+    lone = numbered({("A", "P"): 6, ("A", "J"): 4, ("A", "S"): 1, ("B", "P"): 4, ("B", "S"): 2})
+    shown = labels(table_of(city(lone)))
+    assert [town for town, level in shown if level != "all_levels"] == ["all_towns"] * 3
+
+
+def test_where_no_town_shows_the_level_the_totals_give_way():
+    """Of level S the whole city less town C, whose only level it is, would be the two schools of town B."""
+    lone = numbered({("A", "P"): 4, ("A", "J"): 3, ("B", "P"): 3, ("B", "J"): 1, ("B", "S"): 2, ("C", "S"): 3})
+    shown = labels(table_of(city(lone)))
+    assert [level for town, level in shown if town == "all_towns"] == ["level_P", "other_levels", "all_levels"]
+    assert [level for town, level in shown if town == "A"] == ["level_P", "level_J", "all_levels"]
+
+
+def test_a_school_of_several_levels_hides_nobody_by_being_counted_twice():
+    """Two schools of all three levels are two and not six; with them a third makes the town."""
+    both = {("A", level): ["X", "Y"] for level in "PJS"}
+    others = numbered({("B", "P"): 3, ("B", "J"): 3, ("B", "S"): 3})
+    assert labels(table_of(city(both | others)))[0][0] == "all_towns"
+    third = both | {("A", "P"): ["X", "Y", "Z"]} | others
+    found = labels(table_of(city(third)))
+    assert ("A", "all_levels") in found and ("A", "level_P") not in found
+
+
+def test_pupils_without_a_school_hide_nobody():
+    schools = numbered({("A", "P"): 2, ("B", "P"): 3, ("C", "P"): 3})
+    people = city(schools)
+    lost = people.head(4).assign(school_pid=None)
+    assert "A" not in set(table_of(pd.concat([people, lost], ignore_index=True))["town"])
+
+
+def test_it_says_that_something_is_merged_only_where_it_is():
+    apart = section(screened(city(numbered({("A", "P"): 3, ("A", "J"): 3, ("B", "P"): 3}))), params())
+    merged = section(screened(city(numbered({("A", "P"): 3, ("A", "J"): 2, ("B", "P"): 3}))), params())
+    said = [[words(one, "en", Gate.of("public")) for one in found.lacking] for found in (apart, merged)]
+    assert ["fewer than 3 schools" in " ".join(lines) for lines in said] == [False, True]
+
+
+@pytest.mark.parametrize(
+    ("people", "cluster", "code"),
+    [
+        (pupils(CELLS), "", "no_schools"),
+        (pupils(CELLS).drop(columns="school_pid"), "school_pid", "no_schools"),
+        (pupils(CELLS).assign(school_pid=pd.NA), "school_pid", "no_schools"),
+        # Classes are no schools.
+        (pupils(CELLS).rename(columns={"school_pid": "class_pid"}), "class_pid", "no_schools"),
+        (pupils(CELLS).assign(school_pid="S", class_pid=pupils(CELLS)["school_pid"]), "class_pid", "few_schools"),
+        (pupils([("A", "P", 20, 80, 0)], schools=2), "school_pid", "few_schools"),
+    ],
+)  # fmt: skip
+def test_without_three_known_schools_it_is_refused_with_what_to_collect(people, cluster, code):
+    found = section(screened(people), params(cluster=cluster))
+    assert isinstance(found, Refused) and found.code == code
+    assert "school" in found.what_to_collect.template
+
+
+def test_the_merged_rows_have_names_and_are_no_totals():
+    assert {"other_towns", "other_levels"} <= set(TERMS) and not {"other_towns", "other_levels"} & TOTALS
 
 
 # The town on its way from the source -----------------------------------------------------------------------------------

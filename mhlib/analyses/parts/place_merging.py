@@ -70,7 +70,7 @@ class Merging:
 
 
 def merging(schools: Schools, order: Iterable[str]) -> Merging:
-    """The least merging by which each row holds three schools and none of fewer can be worked out.
+    """A merging by which each row holds three schools, none of fewer can be worked out, and no level is merged for nothing.
 
     Parameters
     ----------
@@ -84,13 +84,15 @@ def merging(schools: Schools, order: Iterable[str]) -> Merging:
     -----
     Too few schools are put together, then the smallest of the others with them until they are three. Whatever the totals
     over all towns still give away is mended in a town that shows the same level, for the figure of a level in the whole
-    city stands elsewhere in the report too; only where there is none, in the totals.
+    city stands elsewhere in the report too; only where there is none, in the totals. What later steps made needless is put
+    apart again.
     """
     towns = too_few(_united(schools, lambda cell: cell[0]))
     plain = Merging(tuple(order), towns, {})
     shown = _united(schools, lambda cell: plain.shown(cell[0]))
     levels = {town: too_few(_levels(schools, plain, town)) for town in [*shown, ALL_TOWNS]}
-    return mended(schools, replace(plain, levels=levels))
+    plain = replace(plain, levels=levels)
+    return _apart_again(schools, plain, mended(schools, plain))
 
 
 def too_few(schools: Mapping[str, frozenset[str]]) -> frozenset[str]:
@@ -156,6 +158,18 @@ def _of_few(schools: list[frozenset[str]]) -> Iterator[tuple[int, ...]]:
         yield those
         later = [at for at in few if at > those[-1] and behind and schools[at]]
         found += [((*those, at), behind | schools[at]) for at in later if len(behind | schools[at]) < LEAST_SCHOOLS]
+
+
+def _apart_again(schools: Schools, plain: Merging, given: Merging) -> Merging:
+    """Without what later merging made needless: levels of the totals first, then of each town, all at once or one by one."""
+    for town in [ALL_TOWNS, *(name for name in given.levels if name != ALL_TOWNS)]:
+        added = [level for level in given.order if level in given.levels[town] - plain.levels[town]]
+        for levels in [set(added), *({level} for level in added)] if added else []:
+            left = given.levels[town] - levels
+            less = replace(given, levels={**given.levels, town: left})
+            if levels <= given.levels[town] and len(left) != 1 and not worked_out(schools, less):
+                given = less
+    return given
 
 
 def _coarser(schools: Schools, given: Merging, levels: set[str]) -> Merging:
