@@ -76,6 +76,7 @@ def whole_wave(path: Path, n: int = 1500) -> None:
         waves.append(pd.DataFrame(items | {
             "pupil": [f"P{row:05d}" for row in range(n)], "term": wave, "school": [f"S{row % 40:02d}" for row in range(n)],
             "sex": np.arange(n) // 40 % 2, "place": np.arange(n) // 3 % 2, "day": f"2026-03-{1 + wave:02d}",
+            "town": [f"T{row % 40 // 14 + 1}" for row in range(n)], "stage": ["PJS"[row % 40 % 3] for row in range(n)],
             "case": np.where(seen, case.astype(int).astype(str), ""), "chance": chance,
         }))  # fmt: skip
     pd.concat(waves).to_csv(path, index=False)
@@ -84,7 +85,7 @@ def whole_wave(path: Path, n: int = 1500) -> None:
 def whole_params(demo: dict) -> dict:
     """The demo's parameters over that file."""
     columns = {"pupil_pid": "pupil", "wave": "term", "school_pid": "school", "sex": "sex", "urban": "place", "answered_on": "day",
-               "reference": "case", "verification_probability": "chance"}  # fmt: skip
+               "reference": "case", "verification_probability": "chance", "area_code": "town", "level": "stage"}  # fmt: skip
     return demo | {"source": "whole.csv", "columns": columns, "wave": 2, "retest_wave": 1, "risk_wave": 1, "items_beside": 7,
                    "groups": ["sex", "urban"], "other_scales": ["gad_7"], "other_references": {}, "capacity": 300, "n_boot": 200,
                    "interviews": 200}  # fmt: skip
