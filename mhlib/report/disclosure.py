@@ -86,7 +86,8 @@ class Gate:
             return value
         plain = numerator is not None and abs(numerator / denominator - value) < 1e-9
         if plain:
-            if self.count(numerator) is None or self.count(denominator - numerator) is None:
+            few = self.count(numerator) is None or self.count(denominator - numerator) is None
+            if few or self._tells_of_all(numerator, denominator):
                 return None
             value = rounded(numerator, self.policy, fine=True) / rounded(denominator, self.policy, fine=True)
         return round(value, 2 + self.decimals(denominator))
@@ -107,16 +108,26 @@ class Gate:
         if unknown:
             raise DisclosureError(where, f"columns {', '.join(map(str, unknown))} are not in the vocabulary",
                                   allowed="columns of report/vocabulary.py", remedy="add them there")  # fmt: skip
-        raw = frame.to_dict("records")
-        open_rows = [self._without_small_rest(row) for row in raw]
-        hidden = set() if self.book is None else self.book.enter(where, open_rows)
-        rows = [self._row(row, _people_behind(whole, where), {name for at, name in hidden if at == number})
-                for number, (row, whole) in enumerate(zip(open_rows, raw, strict=True))]  # fmt: skip
-        return pd.DataFrame(rows, columns=list(frame), dtype=object)
+        raw = [(row, _people_behind(row, where)) for row in frame.to_dict("records")]
+        own = [self._row(row, behind) for row, behind in raw]
+        rows = [self._open(row, gated) for (row, _), gated in zip(raw, own, strict=True)]
+        hidden = set() if self.book is None else self.book.enter(where, rows)
+        shown = [self._less(row, gated, {name for at, name in hidden if at == number})
+                 for number, ((row, _), gated) in enumerate(zip(raw, own, strict=True))]  # fmt: skip
+        return pd.DataFrame(shown, columns=list(frame), dtype=object)
 
-    def _row(self, row: Mapping[str, object], behind: float, hidden: set[str]) -> dict[str, object]:
-        cells = {name: self._cell(name, value, row, behind) for name, value in row.items()}
-        cells |= dict.fromkeys(hidden)
+    def _row(self, row: Mapping[str, object], behind: float) -> dict[str, object]:
+        counts = self._without_small_rest(row)
+        return {name: self._cell(name, counts[name], row, behind) for name in row}
+
+    def _open(self, row: Mapping[str, object], gated: Mapping[str, object]) -> dict[str, object]:
+        """What the book is told of a row: its counts, the small ones too, but no share beside a count that is hidden with it."""
+        counts = self._without_small_rest(row)
+        shares = [name for name in row if gated[name] is None and kind_of(name, row) == "proportion"]
+        return {**counts, **dict.fromkeys(shares)} if _number(row.get("numerator")) is not None else dict(counts)
+
+    def _less(self, row: Mapping[str, object], gated: Mapping[str, object], hidden: set[str]) -> dict[str, object]:
+        cells = {**gated, **dict.fromkeys(hidden)}
         return cells | dict.fromkeys(_told_by_limits(row, cells))
 
     def _without_small_rest(self, row: Mapping[str, object]) -> Mapping[str, object]:
@@ -125,11 +136,19 @@ class Gate:
         A count of all tells everybody's state: it is hidden, unless it is of what all may be known to have done.
         """
         numerator, denominator = _number(row.get("numerator")), _number(row.get("denominator"))
-        if numerator is None or denominator is None or not 0 <= denominator - numerator < self.policy.min_cell:
+        if numerator is None or denominator is None:
+            return row
+        if self._tells_of_all(numerator, denominator):
+            return {**row, "numerator": None}
+        if not 0 <= denominator - numerator < self.policy.min_cell:
             return row
         if numerator == denominator:
             return row if row.get("term") in KNOWN_OF_ALL else {**row, "numerator": None}
         return {**row, "numerator": None, "denominator": None}
+
+    def _tells_of_all(self, numerator: float, denominator: float) -> bool:
+        """Whether a sensitive state is that of so many of a group that everybody's is as good as told."""
+        return self.policy.sensitive and denominator > 0 and numerator / denominator >= self.policy.group_share
 
     def _cell(self, name: str, value: object, row: Mapping[str, object], behind: float) -> object:
         kind = kind_of(name, row)

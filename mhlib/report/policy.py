@@ -51,6 +51,11 @@ class Policy:
         if self.width is None:
             object.__setattr__(self, "width", self.min_cell)
 
+    @property
+    def sensitive(self) -> bool:
+        """Whether cells are as large as for self-harm, suicide and the courts, so that `group_share` holds too."""
+        return 0 < self.min_sensitive <= self.min_cell
+
     def for_sensitive(self) -> Policy:
         """The policy with the least cell of sensitive matters; a least cell that is larger already stands."""
         least = max(self.min_cell, self.min_sensitive)

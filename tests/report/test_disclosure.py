@@ -94,3 +94,21 @@ def test_every_quantile_of_the_vocabulary_says_how_many_stand_beside_it():
 
 def test_a_sum_of_weights_that_misses_its_whole_number_by_a_hair_is_that_number():
     assert PUBLIC.count(64649.99999999999) == PUBLIC.count(64650) == 64700
+
+
+@pytest.mark.parametrize(("numerator", "shown"), [(340, True), (360, False)])
+def test_of_a_sensitive_matter_a_share_of_nearly_all_is_hidden(numerator, shown):
+    gate = Gate(PUBLIC.policy.for_sensitive())
+    frame = pd.DataFrame(
+        {"term": ["npv"], "estimate": [numerator / 400], "numerator": [numerator], "denominator": [400]}
+    )
+    row = gate.frame(frame, where="t").iloc[0]
+    assert (row["estimate"] is not None) is (row["numerator"] is not None) is shown
+    assert PUBLIC.frame(frame, where="t").iloc[0]["numerator"] == numerator
+
+
+def test_a_share_is_hidden_with_its_counts():
+    """694 of 700: six others, whom 99 % would tell as well as the counts."""
+    frame = pd.DataFrame({"term": ["npv"], "estimate": [694 / 700], "numerator": [694], "denominator": [700],
+                          "conf_low": [0.98], "conf_high": [0.999]})  # fmt: skip
+    assert PUBLIC.frame(frame, where="t").iloc[0].drop("term").isna().all()
