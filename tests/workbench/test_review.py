@@ -648,14 +648,16 @@ def test_only_the_gates_own_errors_reach_a_reviewer(desk):
 @pytest.mark.parametrize("name", ["privacy.md", "privacy.zh.md"])
 def test_the_page_for_the_data_officer_states_the_numbers_of_the_policies(name):
     from mhlib.report.disclosure import ONE_DECIMAL_FROM, POLICIES
+    from mhlib.report.rounding import COARSER
 
     text = (Path(__file__).resolve().parents[2] / "docs" / name).read_text("utf-8")
     rows = [re.findall(r"\d(?:[\d,]*\d)?", line) for line in text.splitlines() if line.startswith("|")]
     public, closed = POLICIES["public"], POLICIES["closed"]
     smallest = [public.min_cell, 0, public.min_cell - 1, closed.min_cell, 0, closed.min_cell - 1]
     assert [str(number) for number in smallest] in rows
-    assert [str(public.min_denominator), f"{ONE_DECIMAL_FROM:,}", f"{ONE_DECIMAL_FROM:,}"] in rows
-    assert [str(public.round_to)] in rows and [str(public.min_cell), str(closed.min_cell)] in rows
+    assert [str(public.min_denominator), f"{ONE_DECIMAL_FROM:,}", f"{ONE_DECIMAL_FROM:,}", str(public.round_to)] in rows
+    coarser = [f"{number:,}" for size, step in COARSER for number in (step, size)]
+    assert [str(public.round_to), *coarser] in rows and [str(public.min_cell), str(closed.min_cell)] in rows
 
 
 def test_the_page_for_the_data_officer_says_the_same_in_both_languages():
