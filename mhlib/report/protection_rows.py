@@ -282,9 +282,12 @@ def _margin(made: Sheet, element: str, column: str, by_place: dict, place: froze
     if parent is None:
         key = tuple(sorted({"element": element, "measure": column, "margin": "all", **dict(place)}.items()))
         parent = by_place[place] = made.add(Cell(key, total, asked=False, zero=False))
-    if made.cells[parent].n != total:
+    if made.cells[parent].n < total:
         return False
-    made.sums.append(Sum(parent, tuple(children)))
+    if made.cells[parent].n == total:
+        made.sums.append(Sum(parent, tuple(children)))
+    else:  # not all rows are there: small ones were put together elsewhere, and leave a rest
+        made.tie(parent, children)
     return True
 
 

@@ -224,6 +224,21 @@ def test_the_ledger_record_of_a_report_holds_no_hidden_count():
     assert not set(record["low"]) & {50.0, 4.0, 54.0} and np.isinf(back.high[back.hidden]).all()
 
 
+def test_parts_that_fall_short_of_their_total_leave_a_rest():
+    """Three seniors live in small towns that stand together: the total of the seniors less those of town B."""
+    cells = [
+        ("B", "P", 90),
+        ("B", "S", 50),
+        ("others", "all_levels", 70),
+        ("all_towns", "S", 53),
+        ("all_towns", "P", 157),
+    ]
+    rows = [{"town": town, "level": level, "n": n} for town, level, n in cells]
+    book = Book(PUBLIC)
+    assert {row for row, _ in book.enter("places", rows)} & {1, 3}
+    assert audited(book).n_recoverable == 0 and audited(exposed(book)).n_recoverable > 0
+
+
 def test_overlapping_parts_are_no_parts():
     rows = [{"certificate": "certificate_B", "n": 60}, {"certificate": "certificate_C", "n": 36}]
     book = Book(PUBLIC)
