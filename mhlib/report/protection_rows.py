@@ -10,6 +10,7 @@ What cannot be seen in numbers is which rows hold which others: a flow, a cut-of
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cache
@@ -131,7 +132,8 @@ def _count_columns(rows: Sequence[Row]) -> list[str]:
 
 def _cells_of(made: Sheet, element: str, rows: Sequence[Row], column: str) -> dict[int, int]:
     """Row to cell of one column of counts."""
-    return {row: made.add(Cell(key_of(element, column, values, row, rows), n, at=[(row, column)]))
+    names = row_names(rows)
+    return {row: made.add(Cell(key_of(element, column, names[row]), n, at=[(row, column)]))
             for row, values in enumerate(rows) if (n := whole_number(values.get(column))) is not None}  # fmt: skip
 
 
@@ -157,16 +159,22 @@ def places(row: Row) -> dict[str, str]:
     return found
 
 
-def key_of(element: str, column: str, row: Row, number: int, rows: Sequence[Row]) -> Key:
-    """Name of a number: its element, its column and the labels of its row, or the row's number where these do not tell."""
-    labels = places(row)
-    if sum(places(other) == labels for other in rows) > 1:
-        labels["row"] = str(number + 1)
-    return tuple(sorted({"element": element, "measure": column, **labels}.items()))
+def row_names(rows: Sequence[Row]) -> list[dict[str, str]]:
+    """Labels of each row, with the row's number where they do not tell it from others."""
+    labels = [places(row) for row in rows]
+    often = Counter(frozenset(one.items()) for one in labels)
+    return [one if often[frozenset(one.items())] == 1 else {**one, "row": str(number)}
+            for number, one in enumerate(labels, start=1)]  # fmt: skip
+
+
+def key_of(element: str, column: str, name: Mapping[str, str]) -> Key:
+    """Name of a number: its element, its column and the labels of its row."""
+    return tuple(sorted({"element": element, "measure": column, **name}.items()))
 
 
 def _implied(made: Sheet, element: str, rows: Sequence[Row], found: dict[str, dict[int, int]]) -> None:
     """Counts that a share gives back: those beside it, or else the share times its total."""
+    names = row_names(rows)
     for row, values in enumerate(rows):
         for column, value in values.items():
             if not (_is_share(column, values) and isinstance(value, int | float) and value == value):
@@ -178,7 +186,7 @@ def _implied(made: Sheet, element: str, rows: Sequence[Row], found: dict[str, di
             beside = found.get("numerator", {}).get(row)
             if n is None or (n == 0 and beside is None):
                 continue
-            shared(made, (row, column), key_of(element, column, values, row, rows), n, beside, total)
+            shared(made, (row, column), key_of(element, column, names[row]), n, beside, total)
 
 
 # What a key says beside whom it counts, and labels that other tables write otherwise.

@@ -16,7 +16,7 @@ from mhlib.errors import DisclosureError
 from mhlib.report.disclosure import Gate, kind_of
 from mhlib.report.language import DASH, LANGUAGES, count_words, translated, words
 from mhlib.report.protection_links import Key
-from mhlib.report.protection_rows import key_of
+from mhlib.report.protection_rows import key_of, row_names
 from mhlib.report.rounding import rounded
 from mhlib.report.tables import CONFIDENCE, LIMITS
 from mhlib.report.view import NUMBERED
@@ -63,9 +63,11 @@ def shown_though_hidden(public: Frame, internal: Frame, gate: Gate) -> Iterator[
 
 def shown_though_withheld(public: Frame, element: str, withheld: Set[Key]) -> Iterator[tuple[str, int, str]]:
     """Cells that show a count which the report's book withholds for the sake of others."""
-    for at, row in enumerate(public, start=1):
+    if not withheld or not public:
+        return
+    for at, (row, labels_of_row) in enumerate(zip(public, row_names(public), strict=True), start=1):
         for name, value in row.items():
-            if withheld and value is not None and key_of(element, name, row, at - 1, public) in withheld:
+            if value is not None and key_of(element, name, labels_of_row) in withheld:
                 yield "hidden_cell", at, name
 
 
@@ -112,13 +114,11 @@ def beside_label(text: str, hidden: Sequence[tuple[tuple[str, ...], int]]) -> It
 
 def _without_numbers_of_names(text: str) -> str:
     """The same text, as long, with the digits in names such as "term 1" struck out."""
-    for name in _numbered_names():
-        text = text.replace(name, re.sub(r"\d", "#", name))
-    return text
+    return _numbered_names().sub(lambda name: re.sub(r"\d", "#", name[0]), text)
 
 
 @functools.cache
-def _numbered_names() -> tuple[str, ...]:
+def _numbered_names() -> re.Pattern:
     """Names of the vocabulary that hold a digit beside letters, in both languages, the longest first."""
     gate = Gate.of("open_data")
     said = {
@@ -126,13 +126,8 @@ def _numbered_names() -> tuple[str, ...]:
         for word in TERMS.values()
         for language in LANGUAGES
     }
-    return tuple(
-        sorted(
-            (name for name in said if re.search(r"\d", name) and re.search(r"[^\W\d_]{2}|[\u4e00-\u9fa5]", name)),
-            key=len,
-            reverse=True,
-        )
-    )
+    named = [name for name in said if re.search(r"\d", name) and re.search(r"[^\W\d_]{2}|[\u4e00-\u9fa5]", name)]
+    return re.compile("|".join(re.escape(name) for name in sorted(named, key=len, reverse=True)))
 
 
 def _places(text: str, name: str) -> Iterator[int]:

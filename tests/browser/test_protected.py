@@ -5,7 +5,7 @@ import json
 import pytest
 
 from mhlib.report.protection_file import audited, exposed, read_book
-from mhlib.report.protection_rows import key_of
+from mhlib.report.protection_rows import key_of, row_names
 
 from .conftest import REPORTS
 
@@ -31,8 +31,9 @@ def test_what_is_withheld_stands_nowhere_in_the_tables(run_of, name):
     frames = json.loads((run["folder"] / "run.json").read_text("utf-8"))["estimates"]
     shown = {(element, row, column) for element, rows in frames.items() for row, values in enumerate(rows)
              for column in values if values[column] is not None}  # fmt: skip
-    places = {(element, row, column): key_of(element, column, values, row, rows)
-              for element, rows in frames.items() for row, values in enumerate(rows) for column in values}  # fmt: skip
+    places = {(element, row, column): key_of(element, column, name)
+              for element, rows in frames.items()
+              for row, name in enumerate(row_names(rows)) for column in rows[row]}  # fmt: skip
     assert [place for place, key in places.items() if key in withheld and place in shown] == []
 
 
