@@ -83,7 +83,7 @@ class Book:
     ----------
     policy : Policy
     earlier : sequence of Earlier
-    withheld : frozenset of Key
+    withheld : mapping of Key to int
         Counts to hide from the first: those that :meth:`to_withhold` named when the report was made before.
     secondary : bool
         False in tests only: shows what primary suppression alone would give away.
@@ -91,12 +91,13 @@ class Book:
 
     policy: Policy
     earlier: Sequence[Earlier] = ()
-    withheld: frozenset[Key] = frozenset()
+    withheld: Mapping[Key, int] = field(default_factory=dict)
     secondary: bool = True
     entries: list[Entry] = field(default_factory=list)
     sums: list[Sum] = field(default_factory=list)
     _by_value: dict[int, list[int]] = field(default_factory=dict)
     _by_key: dict[Key, int] = field(default_factory=dict)
+    _said: dict[int, tuple[float, float]] = field(default_factory=dict)
 
     def enter(self, element: str, rows: Sequence[Row]) -> set[Position]:
         """Take an element in; the places (row, column) that must not show their number for the sake of others.
@@ -117,31 +118,37 @@ class Book:
                 if cell.asked and self.entries[number].hidden for place in cell.at}  # fmt: skip
 
     def say(self, n: float) -> bool:
-        """Whether a sentence may say this count; if so it is in print."""
+        """Whether a sentence may say this count; if so it is in print, and may have been said of anybody."""
         if not self.policy.min_cell or n < self.policy.min_cell or n != round(n):
             return True
-        if any(self.entries[number].hidden for number in self._by_value.get(int(n), [])):
+        if self._withholds(int(n)) or self._take(Sheet([Cell(self._sentence(n), int(n), at=[(0, "n")])])):
             return False
-        return not self._take(Sheet([Cell(self._sentence(n), int(n), at=[(0, "n")])]))
+        self._said[int(n)] = shown_interval(n, self.policy)
+        return True
 
     def say_share(self, value: float, total: int) -> bool:
         """The same of a percentage of so many people; one that a model gave says nothing of anybody."""
         n = whole_share(value, total)
         if not self.policy.min_cell or n is None or total < self.policy.min_cell:
             return True
-        for part in (n, total - n):
-            if any(self.entries[number].hidden for number in self._by_value.get(part, [])):
-                return False
         made = Sheet()
         of = made.add(Cell(self._sentence(total), total, asked=False, zero=False))
         shared(made, (0, "share"), (*self._sentence(n), ("of", str(of))), n, None, of)
-        return not self._take(made)
+        if self._withholds(n) or self._withholds(total - n) or self._take(made):
+            return False
+        for part in (n, total - n):
+            self._said.setdefault(part, share_interval(part, total, self.policy))
+        return True
+
+    def _withholds(self, n: int) -> bool:
+        """Whether a count of this size is hidden anywhere, or will be."""
+        return n in self.withheld.values() or any(self.entries[number].hidden for number in self._by_value.get(n, []))
 
     def _sentence(self, n: float) -> Key:
         known = self._by_value.get(int(n))
         return self.entries[known[0]].keys[0] if known else ((SAID, str(len(self.entries) + 1)),)
 
-    def to_withhold(self) -> frozenset[Key]:
+    def to_withhold(self) -> dict[Key, int]:
         """Which counts to hide from the first, so that nothing can be worked out, looking at all elements at once."""
         problem = self.problem(printed=False)
         n = len(problem.counts)
@@ -150,7 +157,8 @@ class Book:
             problem.low[number], problem.high[number] = entry.told
         given = problem.attack(np.ones(n, bool), problem.target).recoverable
         hidden, _ = protected(replace(problem, candidate=wanted, target=problem.target & ~given))
-        return frozenset(key for number in np.flatnonzero(hidden & wanted) for key in self.entries[number].keys)
+        chosen = [self.entries[number] for number in np.flatnonzero(hidden & wanted)]
+        return {key: entry.n for entry in chosen for key in entry.keys}
 
     def published(self, *, name: str = "report", population: str = "", release: str = "") -> Published:
         """All of it as readers have it, for the audit and the release ledger.
@@ -197,9 +205,7 @@ class Book:
         if known is not None and self.entries[known].n == cell.n and known not in taken:
             return known
         same = self._same(cell)
-        # A sentence that said the number may have said it of these people.
-        said = [number for number in self._by_value.get(cell.n, []) if self.entries[number].keys[0][0][0] == SAID]
-        free = [number for number in (*same, *said) if number not in taken]
+        free = [number for number in same if number not in taken]
         if not free:
             return self._new(cell, self.entries[same[0]] if same else None)
         self.entries[free[0]].keys.append(cell.key)
@@ -207,13 +213,19 @@ class Book:
         return free[0]
 
     def _new(self, cell: Cell, twin: Entry | None = None) -> int:
-        """A new entry; of a count that stands in one sum with its own double, what print says of that is true of it too."""
+        """A new entry.
+
+        Of a count that stands in one sum with its own double, what print says of that is true of it too; and a sentence that
+        said the number may have said it of these people.
+        """
         number = len(self.entries)
         least = 0 if cell.zero else 1
         large = cell.n >= self.policy.min_cell
         made = Entry([cell.key], cell.n, target=least <= cell.n < self.policy.min_cell)
         if twin is not None:
             made = replace(made, low=twin.low, high=twin.high, told=twin.told, hidden=twin.hidden)
+        elif large and cell.n in self._said:
+            made.low, made.high = self._said[cell.n]
         made.hidden |= large and cell.key in self.withheld
         self.entries.append(made)
         self._by_value.setdefault(cell.n, []).append(number)

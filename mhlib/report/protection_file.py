@@ -8,8 +8,8 @@ from __future__ import annotations
 
 import json
 import os
-from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 import numpy as np
@@ -30,16 +30,19 @@ class Given:
     Attributes
     ----------
     earlier : tuple of Earlier
-    withheld : frozenset of Key
+    withheld : mapping of Key to int
     """
 
     earlier: tuple[Earlier, ...] = ()
-    withheld: frozenset[Key] = frozenset()
+    withheld: Mapping[Key, int] = field(default_factory=dict)
 
     def write(self, folder: Path) -> None:
         """Into a kernel's folder."""
         earlier = [{"published": one.published.to_record(), "same_data": one.same_data} for one in self.earlier]
-        _write(folder / GIVEN, {"earlier": earlier, "withheld": [dict(key) for key in sorted(self.withheld)]})
+        _write(
+            folder / GIVEN,
+            {"earlier": earlier, "withheld": [[dict(key), n] for key, n in sorted(self.withheld.items())]},
+        )
 
     @classmethod
     def read(cls, folder: Path | None) -> Given:
@@ -48,7 +51,7 @@ class Given:
             return cls()
         kept = json.loads((folder / GIVEN).read_text("utf-8"))
         earlier = tuple(Earlier(Published.from_record(one["published"]), one["same_data"]) for one in kept["earlier"])
-        return cls(earlier, frozenset(tuple(sorted(key.items())) for key in kept["withheld"]))
+        return cls(earlier, {tuple(sorted(key.items())): n for key, n in kept["withheld"]})
 
 
 def write_book(folder: Path, book: Book) -> None:

@@ -174,7 +174,7 @@ class _Files:
                           for one in counts.hidden_counts(public[name], frame, run.gate)]  # fmt: skip
             run.telling = counts.telling_counts(internal, public, run.gate)
             run.withheld = {tuple(sorted(key.items())) for entry in _json(self.home / BOOK).get("entries", ())
-                            if entry["hidden"] for key in entry["keys"]}  # fmt: skip
+                            if entry["hidden"] and entry["high"] is None for key in entry["keys"]}  # fmt: skip
         return run
 
     def _gate(self, audience: str) -> Gate:

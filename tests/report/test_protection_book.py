@@ -159,6 +159,15 @@ def test_a_table_hides_what_a_sentence_said_before_would_give_away():
     assert book.enter("levels", ROWS) == {(2, "n")}
 
 
+def test_a_number_said_of_one_may_have_been_said_of_another():
+    """50 juniors of town A stand in a table; a sentence says 50; then the 50 of town B must not count as unsaid."""
+    book = Book(PUBLIC)
+    book.enter("others", [{"town": "A", "n": 50}, {"town": "C", "n": 700}])
+    assert book.say(50)
+    assert book.enter("levels", ROWS) == {(2, "n")}
+    assert not Book(PUBLIC, withheld={(("element", "levels"),): 50}).say(50)
+
+
 def test_published_data_hide_nothing():
     assert Book(BUILT_IN["open_data"]).enter("levels", ROWS) == set()
 
@@ -206,9 +215,7 @@ def test_the_book_returns_from_its_file_and_what_a_run_is_given_too(tmp_path):
     assert (tmp_path / "protection.json").stat().st_mode & 0o777 == 0o600
     back = read_book(tmp_path)
     assert back.policy == book.policy and back.entries == book.entries and back.sums == book.sums
-    given = Given(
-        (Earlier(book.published(release="r"), same_data=True),), frozenset({(("element", "x"), ("measure", "n"))})
-    )
+    given = Given((Earlier(book.published(release="r"), same_data=True),), {(("element", "x"), ("measure", "n")): 50})
     given.write(tmp_path)
     read = Given.read(tmp_path)
     assert read.withheld == given.withheld and read.earlier[0].published.lattice == given.earlier[0].published.lattice

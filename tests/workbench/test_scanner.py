@@ -311,7 +311,7 @@ def test_a_count_that_the_book_withholds_must_not_be_shown(tmp_path):
     book.touch(mode=0o600)
     key = {"element": "levels", "level": "J", "measure": "n"}
     for hidden, kinds in ((False, []), (True, ["hidden_cell"])):
-        book.write_text(json.dumps({"entries": [{"keys": [key], "hidden": hidden}], "sums": []}), "utf-8")
+        book.write_text(json.dumps({"entries": [{"keys": [key], "hidden": hidden, "high": None}], "sums": []}), "utf-8")
         assert [leak.kind for leak in scan(tmp_path)] == kinds
 
 
