@@ -215,8 +215,9 @@ class Book:
     def _new(self, cell: Cell, twin: Entry | None = None) -> int:
         """A new entry.
 
-        Of a count that stands in one sum with its own double, what print says of that is true of it too; and a sentence that
-        said the number may have said it of these people.
+        Of a count that stands in one sum with its own double, what print says of that is true of it too. A sentence that said
+        the number may have said it of these people, if they are to be shown at all: of a margin that no table shows it is not
+        supposed, since most equal numbers are so by chance.
         """
         number = len(self.entries)
         least = 0 if cell.zero else 1
@@ -224,7 +225,7 @@ class Book:
         made = Entry([cell.key], cell.n, target=least <= cell.n < self.policy.min_cell)
         if twin is not None:
             made = replace(made, low=twin.low, high=twin.high, told=twin.told, hidden=twin.hidden)
-        elif large and cell.n in self._said:
+        elif large and cell.asked and cell.n in self._said:
             made.low, made.high = self._said[cell.n]
         made.hidden |= large and cell.key in self.withheld
         self.entries.append(made)
