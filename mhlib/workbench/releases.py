@@ -243,11 +243,14 @@ def earlier_releases(
 
 
 def term_of(params: Mapping[str, object]) -> str:
-    """Which numbers of an evaluation are about the same pupils: the screening wave where it has one, else all of them.
+    """Which numbers of an evaluation are about the same people: the screening wave, or the study by design and outcome.
 
-    Numbers that add up over the terms, such as certificates, stand in every later report and are differenced with it.
+    Where there is neither, all of them: numbers that add up over the terms, such as certificates, stand in every later report
+    and are differenced with it.
     """
-    return "" if params.get("wave") is None else str(params["wave"])
+    if params.get("wave") is not None:
+        return str(params["wave"])
+    return " ".join(str(params[name]) for name in ("design", "primary") if params.get(name))
 
 
 def comparable(releases: Sequence[Release], *, evaluation: str, term: str) -> list[Release]:

@@ -74,12 +74,9 @@ def test_what_was_shown_before_is_found_by_evaluation_set_report_and_term(tmp_pa
     assert found(evaluation="nothing") == []
 
 
-def test_a_wave_is_a_term_and_else_all_terms_are_one():
-    assert [releases.term_of(params) for params in ({"wave": 3}, {"wave": None}, {"as_of": "2026-03-20"})] == [
-        "3",
-        "",
-        "",
-    ]
+def test_a_wave_is_a_term_a_study_is_its_design_and_outcome_and_else_all_terms_are_one():
+    given = {"wave": 3}, {"wave": None}, {"as_of": "2026-03-20"}, {"design": "staggered", "primary": "term_6"}
+    assert [releases.term_of(params) for params in given] == ["3", "", "", "staggered term_6"]
 
 
 def test_related_are_others_numbers_of_the_same_pupils_and_ones_own_from_before_them():
