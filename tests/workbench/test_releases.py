@@ -172,7 +172,7 @@ def test_every_row_keeps_its_own_cells(rows):
 def test_an_access_names_who_what_why_and_how_many_rows(tmp_path, monkeypatch):
     monkeypatch.setenv("LOGNAME", "wang")
     path = tmp_path / "access.jsonl"
-    releases.record_access(path, evaluation="tiny", params_file="/srv/work/params/city/spring.yml",
+    releases.record_access(path, evaluation="tiny", params_file="/elsewhere/params/city/spring.yml",
                            purpose=" spring report \n for the bureau", rows={"response": 1203}, run_id="r1")  # fmt: skip
     releases.record_access(path, evaluation="other", params_file="b.yml", purpose="", rows={}, user="li", exit_code=13)
     first, second = releases.accesses(path)
